@@ -1,0 +1,42 @@
+// KernelSource -> KernelImage, through NVRTC (CUDA -> PTX) and nvJitLink (PTX -> cubin), both opened at run time.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bsgen/dtype.h"
+#include "bsgen/kernel.h"
+#include "bsgen/status.h"
+#include "compiler/codegen/kernel_source.h"
+
+namespace bsgen::nvrtc {
+
+// One folder's NVRTC and nvJitLink, of one release. Opened once, shared, never closed.
+class Toolchain;
+
+// Where to look, first to last: `cuda_dir` if not empty (then only there), the build's own wheels, CUDA_PATH / CUDA_HOME,
+// /usr/local/cuda, the loader's path, Python's site-packages/nvidia. An error names every place tried.
+Expected<const Toolchain*> open_toolchain(const std::string& cuda_dir);
+
+struct ToolchainInfo {
+  int nvrtc_major = 0, nvrtc_minor = 0, nvjitlink_major = 0, nvjitlink_minor = 0;  // 0 0: nvJitLink not found
+  std::string nvrtc_path, nvjitlink_path;
+  std::string nvrtc_build_id, nvjitlink_build_id;   // ELF build-ids (hex)
+  std::vector<int> architectures;                    // nvrtcGetSupportedArchs
+};
+const ToolchainInfo& info(const Toolchain& toolchain);
+
+// The options every compile uses: -fmad=false, -lineinfo, -default-device, --no-cache where known, std. Part of the key.
+std::vector<std::string> compile_options(const Toolchain& toolchain, const Arch& arch);
+
+// CUDA -> PTX -> cubin. On a CUDA error: kCompileFailed with each diagnostic and the offending source lines around it.
+Expected<KernelImage> compile(const Toolchain& toolchain, const codegen::KernelSource& source, const Arch& arch);
+
+// PTX as a user may have edited it -> image; fails with the assembler's message and the PTX lines it names.
+Expected<KernelImage> assemble(const Toolchain& toolchain, std::string ptx, const std::string& entry, const Arch& arch);
+
+// SASS text of a cubin through nvdisasm, where one is found; kMissing says where it was looked for.
+Expected<std::string> disassemble(std::span<const std::byte> cubin);
+
+}  // namespace bsgen::nvrtc

@@ -1,0 +1,92 @@
+// Device: where kernels run. One interface, three implementations: cuda:N, sim and (later) cpu.
+//
+//   auto device = bsgen::Device::open("auto");   // first GPU; with none, cpu where it is built, else sim
+//   auto x = (*device)->allocate(bytes);          // Expected<DeviceBuffer>, freed with its last owner
+//
+// Every function may be called from any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "bsgen/dtype.h"
+#include "bsgen/kernel.h"
+#include "bsgen/status.h"
+
+namespace bsgen {
+
+struct DeviceInfo {
+  std::string kind;        // "cuda", "sim", "cpu"
+  std::string name;        // "cuda:0", "sim"
+  std::string model;       // "NVIDIA H200"; "simulated sm_80"
+  Arch arch;               // of the hardware, with the suffix it supports; of the model on sim
+  int ordinal = -1;        // of a GPU
+  int num_sms = 0;
+  std::string note;        // "model unconfirmed" where no recording backs the arithmetic
+};
+
+class Device;
+
+// Owned device memory. Keeps its device alive.
+class DeviceBuffer {
+ public:
+  DeviceBuffer() = default;
+  DeviceBuffer(std::shared_ptr<Device> device, std::uint64_t address, std::size_t bytes);
+  std::uint64_t address() const { return memory_ ? memory_->address : 0; }
+  std::size_t bytes() const { return memory_ ? memory_->bytes : 0; }
+
+ private:
+  struct Memory {
+    std::shared_ptr<Device> device;
+    std::uint64_t address;
+    std::size_t bytes;
+    ~Memory();
+  };
+  std::shared_ptr<const Memory> memory_;
+};
+
+// A function of a loaded module. The implementation derives from it.
+class DeviceFunction {
+ public:
+  virtual ~DeviceFunction() = default;
+};
+
+struct LaunchConfig {
+  std::uint32_t grid_x = 1, grid_y = 1, grid_z = 1;
+  std::uint32_t threads = 128;        // one-dimensional ctas
+  std::uint32_t shared_bytes = 0;     // dynamic
+};
+
+class Device : public std::enable_shared_from_this<Device> {
+ public:
+  // "auto", "sim", "sim:sm_90" (the architecture to model), "cpu", "cuda", "cuda:N".
+  static Expected<std::shared_ptr<Device>> open(std::string_view name);
+
+  virtual ~Device() = default;
+  virtual const DeviceInfo& info() const = 0;
+
+  Expected<DeviceBuffer> allocate(std::size_t bytes);
+  virtual Status copy_in(std::uint64_t destination, std::span<const std::byte> source) = 0;
+  virtual Status copy_out(std::span<std::byte> destination, std::uint64_t source) = 0;
+
+  // Loads the cubin (or the PTX, where there is none or the device wants it) and finds `image.entry`. dynamic_shared_bytes is
+  // the most that launches will ask for; above 48 KiB the function is opted in here, so that launch does nothing but launch.
+  virtual Expected<std::shared_ptr<const DeviceFunction>> load(const KernelImage& image, std::uint32_t dynamic_shared_bytes) = 0;
+
+  // Queues the kernel; `parameters` is the kernel's single by-value parameter. Exactly one driver call.
+  virtual Status launch(const DeviceFunction& function, const LaunchConfig& config, std::span<const std::byte> parameters,
+                        Stream stream) = 0;
+  virtual Status synchronize(Stream stream = nullptr) = 0;
+
+ protected:
+  friend class DeviceBuffer;
+  virtual Expected<std::uint64_t> allocate_memory(std::size_t bytes) = 0;  // 256-byte aligned, contents undefined
+  virtual void free_memory(std::uint64_t address) = 0;
+};
+
+}  // namespace bsgen

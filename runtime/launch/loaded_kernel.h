@@ -1,0 +1,25 @@
+// LoadedKernel: all that a launch needs, gathered once: plan facts, the device function and the bound schedule.
+#pragma once
+
+#include <memory>
+
+#include "bsgen/device.h"
+#include "bsgen/kernel.h"
+#include "compiler/plan/kernel_plan.h"
+#include "compiler/plan/schedule.h"
+
+namespace bsgen::runtime {
+
+struct LoadedKernel {
+  plan::KernelPlan plan;
+  KernelImage image;
+  std::shared_ptr<Device> device;
+  std::shared_ptr<const DeviceFunction> function;
+  DeviceBuffer table;  // tier table: the schedule; else empty
+};
+
+// Loads an image on a device and binds the schedule to it. The plan's architecture must fit the device.
+Expected<Kernel> load_kernel(std::shared_ptr<Device> device, const plan::KernelPlan& plan, const plan::Schedule& schedule,
+                             const KernelImage& image);
+
+}  // namespace bsgen::runtime

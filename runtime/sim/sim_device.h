@@ -1,0 +1,69 @@
+// The simulated device: takes the PTX that would be assembled for the GPU and executes it on the CPU, warp by warp, with the
+// tensor core's exact arithmetic. What a GPU would do wrong is reported, what it would spend is counted.
+//
+//   bsgen::sim::SimDevice::create({.arch = *bsgen::Arch::parse("sm_80")})
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bsgen/device.h"
+
+namespace bsgen::sim {
+
+// When asynchronous copies land: at issue, or at the last moment that the waits allow.
+enum class Timing : std::uint8_t { kEarly, kLate };
+
+struct SimOptions {
+  Arch arch;                         // whose tensor-core arithmetic and limits are modelled
+  Timing timing = Timing::kEarly;
+  int num_threads = 0;               // worker threads; 0 = one per core
+  std::uint64_t instruction_budget = 0;  // warp instructions per launch before it counts as a live-lock; 0 = 2^40
+  int max_diagnostics = 32;          // distinct ones that are kept; counting goes on
+};
+
+enum class Severity : std::uint8_t { kError, kWarning };
+
+// One finding. The same kind at the same PTX line is one diagnostic with a count.
+struct Diagnostic {
+  Severity severity = Severity::kError;
+  std::string kind;       // "out_of_bounds", "misaligned", "uninitialized", "divergence", "deadlock", "shared_race", ...
+  std::string message;    // "sim: cta (3, 0) thread 17 reads 4 bytes at shared offset 49152, the allocation ends at 49152 (ptx line 212)"
+  int ptx_line = 0;
+  int cuda_line = 0;      // of the generated CUDA (-lineinfo); 0 = unknown
+  std::uint64_t count = 1;
+};
+
+// What one launch would spend (DESIGN section 8 defines each).
+struct Counters {
+  std::uint64_t global_read_bytes = 0;
+  std::uint64_t global_write_bytes = 0;
+  std::uint64_t shared_wavefronts = 0;
+  std::uint64_t shared_wavefronts_ideal = 0;
+  std::uint64_t mma_flops_issued = 0;
+  std::uint64_t warp_instructions = 0;
+};
+
+struct LaunchReport {
+  std::vector<Diagnostic> diagnostics;
+  Counters counters;
+  double seconds = 0;  // wall time of the simulation
+  bool failed() const;  // holds an error
+};
+
+class SimDevice : public Device {
+ public:
+  static std::shared_ptr<SimDevice> create(SimOptions options);
+
+  // Timing of the launches that follow.
+  virtual void set_timing(Timing timing) = 0;
+  // Of the last launch on this device. A launch whose report holds errors also returns kCheckFailed with the first message.
+  virtual const LaunchReport& last_report() const = 0;
+  // Marks memory as holding unknown values: reading it before writing it is reported. New allocations are so marked.
+  virtual void mark_uninitialized(std::uint64_t address, std::size_t bytes) = 0;
+};
+
+}  // namespace bsgen::sim
