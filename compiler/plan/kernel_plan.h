@@ -20,7 +20,7 @@ namespace bsgen::plan {
 struct Arithmetic {
   std::string instruction;   // "mma.m16n8k16.bf16", "fma.fp32"
   int k_step = 16;           // contraction elements of one tensor-core step (8-wide blocks: aligned pairs share a step)
-  int promote_every = 0;     // slices of an output block's own list after which the tensor-core sum joins the fp32 sum; 0 = never
+  int promote_every = 0;     // contraction elements of an output's own list after which the tensor-core sum joins an fp32 sum; 0 = never
   bool operator==(const Arithmetic&) const = default;
 };
 

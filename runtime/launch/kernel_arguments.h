@@ -18,7 +18,7 @@ struct KernelArguments {
   OperandSlot x, w, y;       // by role (bsgen/kernel.h); the unused leading dimension of w is 0
   std::uint64_t table = 0;   // the bound schedule, tier table; else 0
   std::int32_t tokens = 0;   // M
-  std::int32_t reserved = 0;
+  std::int32_t num_panels = 0;  // plan.num_panels: cta i does panel i % num_panels of token tile i / num_panels
 };
 static_assert(sizeof(OperandSlot) == 24 && sizeof(KernelArguments) == 88, "the device reads these bytes");
 

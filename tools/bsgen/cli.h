@@ -13,6 +13,9 @@ namespace bsgen::cli {
 // What the chosen verb does; the value is the exit status. An error's exit status follows from its code (status.h).
 using Action = std::function<Expected<int>()>;
 
+// The BSGEN_* variables; main has read and checked them before a verb runs.
+const Environment& environment();
+
 // One per verb, in the file of the same name. Sets `action` when its subcommand was given.
 void add_compile(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
