@@ -12,7 +12,9 @@ endif()
 
 option(BSGEN_TESTS "build the tests" ON)
 option(BSGEN_FUZZ "build the libFuzzer targets (clang)" OFF)
+option(BSGEN_PORTABLE "link everything but glibc statically, for tools/portable" OFF)
 set(BSGEN_SANITIZE "" CACHE STRING "sanitizers to build with: address,undefined or thread")
+set(BSGEN_CUDA_WHEELS "" CACHE PATH "folder into which NVIDIA's PyPI wheels were unpacked; compiler/nvrtc searches it last")
 
 # Contraction off: every fused multiply-add in this project is written as one, so that bits never depend on the compiler.
 add_compile_options(-Wall -Wextra -ffp-contract=off)
@@ -21,10 +23,20 @@ if(BSGEN_SANITIZE)
   add_link_options(-fsanitize=${BSGEN_SANITIZE})
 endif()
 
+if(BSGEN_PORTABLE)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+  set(OPENSSL_USE_STATIC_LIBS ON)
+  add_link_options(-static-libstdc++ -static-libgcc)
+endif()
+
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
+if(BSGEN_PORTABLE)
+  find_library(BSGEN_STATIC_FMT fmt REQUIRED)
+  set_target_properties(fmt::fmt PROPERTIES IMPORTED_LOCATION_NONE ${BSGEN_STATIC_FMT} IMPORTED_LOCATION ${BSGEN_STATIC_FMT})
+endif()
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 add_library(bsgen_headers INTERFACE)

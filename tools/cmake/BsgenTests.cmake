@@ -1,5 +1,13 @@
-# bsgen_test(NAME LABEL label SOURCES a.cpp ... LINK lib ...): a Catch2 executable whose cases become CTest entries
-# named <label>.<claim>. A case that prints "SKIPPED: reason" (tests/support/catch.h) counts as skipped.
+# How tests are declared.
+#
+#   bsgen_test(NAME LABEL label SOURCES a.cpp ... LINK lib ...)
+#     A Catch2 executable whose cases become CTest entries named <label>.<claim>. They carry two CTest labels: <label> and
+#     the name of the folder that declares them (tests/unit/cache: "unit" and "cache"), so `ctest -L cache` runs all there
+#     is about the cache. Build targets: NAME, tests-<label>, tests-<folder>. A case that prints "SKIPPED: reason"
+#     (tests/support/catch.h) counts as skipped.
+#   bsgen_fuzz(NAME SOURCES a.cpp ... LINK lib ... [CORPUS dir])
+#     A libFuzzer target (LLVMFuzzerTestOneInput), built with BSGEN_FUZZ=ON only; the CTest entry fuzz.<NAME> runs it for
+#     BSGEN_FUZZ_SECONDS (environment; default 5) over the files of CORPUS and what earlier runs found.
 find_package(Catch2 REQUIRED)
 include(Catch)
 
@@ -9,10 +17,46 @@ if(Catch2_VERSION VERSION_GREATER_EQUAL 3)
   target_compile_definitions(bsgen_test_main PUBLIC BSGEN_CATCH3)
 endif()
 
+# Makes `target` part of the build targets tests-<group> for each group.
+function(bsgen_group_test target)
+  list(REMOVE_DUPLICATES ARGN)
+  foreach(group IN LISTS ARGN)
+    if(NOT TARGET tests-${group})
+      add_custom_target(tests-${group})
+    endif()
+    add_dependencies(tests-${group} ${target})
+  endforeach()
+endfunction()
+
 function(bsgen_test name)
   cmake_parse_arguments(T "" "LABEL" "SOURCES;LINK" ${ARGN})
+  cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME folder)
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE bsgen_test_main ${T_LINK})
-  catch_discover_tests(${name} TEST_PREFIX "${T_LABEL}."
+  catch_discover_tests(${name} TEST_PREFIX "${T_LABEL}." TEST_LIST ${name}_cases
     PROPERTIES LABELS ${T_LABEL} SKIP_REGULAR_EXPRESSION "SKIPPED: " TIMEOUT 600)
+  bsgen_group_test(${name} ${T_LABEL} ${folder})
+  # Catch's script cannot pass a list as one property, so the second label is set once the cases are known.
+  set(labels ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake)
+  file(GENERATE OUTPUT ${labels} CONTENT
+    "if(${name}_cases)\n  set_tests_properties(\${${name}_cases} PROPERTIES LABELS \"${T_LABEL};${folder}\")\nendif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels})
+endfunction()
+
+function(bsgen_fuzz name)
+  if(NOT BSGEN_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(F "" "CORPUS" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${F_SOURCES})
+  target_link_libraries(${name} PRIVATE bsgen_headers ${F_LINK})
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  if(F_CORPUS)
+    cmake_path(ABSOLUTE_PATH F_CORPUS BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  endif()
+  add_test(NAME fuzz.${name} COMMAND ${CMAKE_SOURCE_DIR}/tools/cmake/run_fuzzer $<TARGET_FILE:${name}>
+    ${CMAKE_BINARY_DIR}/fuzz/${name} ${F_CORPUS})
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 3600)
+  bsgen_group_test(${name} fuzz)
 endfunction()
