@@ -12,7 +12,7 @@ find_package(Catch2 REQUIRED)
 include(Catch)
 
 add_library(bsgen_test_main STATIC ${CMAKE_SOURCE_DIR}/tests/support/main.cpp)
-target_link_libraries(bsgen_test_main PUBLIC bsgen_headers Catch2::Catch2 fmt::fmt)
+target_link_libraries(bsgen_test_main PUBLIC bsgen_headers Catch2::Catch2 bsgen_fmt)
 if(Catch2_VERSION VERSION_GREATER_EQUAL 3)
   target_compile_definitions(bsgen_test_main PUBLIC BSGEN_CATCH3)
 endif()
