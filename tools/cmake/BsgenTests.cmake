@@ -17,6 +17,13 @@ if(Catch2_VERSION VERSION_GREATER_EQUAL 3)
   target_compile_definitions(bsgen_test_main PUBLIC BSGEN_CATCH3)
 endif()
 
+# What the sanitizers are told; the files name what NVIDIA's libraries do and we cannot mend.
+set(bsgen_sanitizer_environment
+  ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+  LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/lsan.supp:print_suppressions=0
+  UBSAN_OPTIONS=print_stacktrace=1
+  TSAN_OPTIONS=halt_on_error=1:suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp)
+
 # Makes `target` part of the build targets tests-<group> for each group.
 function(bsgen_group_test target)
   list(REMOVE_DUPLICATES ARGN)
@@ -36,11 +43,15 @@ function(bsgen_test name)
   catch_discover_tests(${name} TEST_PREFIX "${T_LABEL}." TEST_LIST ${name}_cases
     PROPERTIES LABELS ${T_LABEL} SKIP_REGULAR_EXPRESSION "SKIPPED: " TIMEOUT 600)
   bsgen_group_test(${name} ${T_LABEL} ${folder})
-  # Catch's script cannot pass a list as one property, so the second label is set once the cases are known.
-  set(labels ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake)
-  file(GENERATE OUTPUT ${labels} CONTENT
-    "if(${name}_cases)\n  set_tests_properties(\${${name}_cases} PROPERTIES LABELS \"${T_LABEL};${folder}\")\nendif()\n")
-  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels})
+  # Catch's script cannot pass a list as one property, so lists are set once the cases are known.
+  set(lists "LABELS \"${T_LABEL};${folder}\"")
+  if(BSGEN_SANITIZE)
+    string(APPEND lists " ENVIRONMENT \"${bsgen_sanitizer_environment}\"")
+  endif()
+  set(properties ${CMAKE_CURRENT_BINARY_DIR}/${name}_properties.cmake)
+  file(GENERATE OUTPUT ${properties} CONTENT
+    "if(${name}_cases)\n  set_tests_properties(\${${name}_cases} PROPERTIES ${lists})\nendif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${properties})
 endfunction()
 
 function(bsgen_fuzz name)
