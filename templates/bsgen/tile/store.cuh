@@ -1,0 +1,115 @@
+// From accumulator fragments to global memory: each warp stages its share through shared memory, so that every thread ends up
+// with a run of consecutive elements (16 bytes of output), applies the epilogue to it and stores it at once.
+#pragma once
+
+#include <bsgen/common/types.cuh>
+#include <bsgen/ptx/convert.cuh>
+#include <bsgen/ptx/memory.cuh>
+#include <bsgen/tile/shared_tile.cuh>
+
+namespace bsgen::dev {
+
+// Elements of 16 output bytes.
+template <class Out>
+inline constexpr int kRun = 16 / Out::kBytes;
+
+// Loads up to kRun elements as fp32; those from `valid` on are 0. kAlign: bytes that the address is a multiple of.
+template <class T, int kAlign, int kCount>
+__device__ __forceinline__ void load_run(u64 address, int valid, float (&values)[kCount]) {
+  constexpr int kWords = kCount * T::kBytes / 4;
+  static_assert(kWords % 4 == 0, "load_run: a run is whole 16-byte units");
+  u32 words[kWords] = {};
+  if (kAlign >= 16 && valid >= kCount) {
+#pragma unroll
+    for (int w = 0; w < kWords; w += 4) {
+      u32 v[4];
+      ptx::ld_global_v4(address + w * 4, v);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) words[w + i] = v[i];
+    }
+  } else if constexpr (T::kBytes == 4) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i)
+      if (i < valid) words[i] = ptx::ld_global_u32(address + 4 * i);
+  } else {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i)
+      if (i < valid) words[i / 2] |= static_cast<u32>(ptx::ld_global_u16(address + 2 * i)) << (i % 2 * 16);
+  }
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    if constexpr (T::kBytes == 4) values[i] = __uint_as_float(words[i]);
+    else values[i] = ptx::unpack<T>(static_cast<u16>(words[i / 2] >> (i % 2 * 16)));
+  }
+}
+
+// Stores the first `valid` elements of a run, each rounded once to nearest even.
+template <class Out, int kAlign>
+__device__ __forceinline__ void store_run(u64 address, int valid, const float (&values)[kRun<Out>]) {
+  u32 words[4];
+#pragma unroll
+  for (int w = 0; w < 4; ++w) {
+    if constexpr (Out::kBytes == 4) words[w] = __float_as_uint(values[w]);
+    else words[w] = ptx::pack<Out>(values[2 * w], values[2 * w + 1]);
+  }
+  if (kAlign >= 16 && valid >= kRun<Out>) {
+    ptx::st_global_v4(address, words);
+  } else if constexpr (Out::kBytes == 4) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      if (i < valid) ptx::st_global_u32(address + 4 * i, words[i]);
+  } else {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if (kAlign >= 4 && 2 * i + 1 < valid) {
+        ptx::st_global_u32(address + 4 * i, words[i]);
+      } else {
+        if (2 * i < valid) ptx::st_global_u16(address + 4 * i, static_cast<u16>(words[i]));
+        if (2 * i + 1 < valid) ptx::st_global_u16(address + 4 * i + 2, static_cast<u16>(words[i] >> 16));
+      }
+    }
+  }
+}
+
+// A warp's staging area for kRowsM x kColumns accumulators, fp32, rows along the contiguous index of the output.
+// kFeaturesContiguous: output rows are accumulator rows; else output rows are accumulator columns.
+template <int kRowsM, int kColumnsV, bool kFeaturesContiguous>
+struct Staging {
+  static constexpr int kColumns = kColumnsV;
+  static constexpr int kRows = kFeaturesContiguous ? kRowsM : kColumns;
+  static constexpr int kLength = kFeaturesContiguous ? kColumns : kRowsM;  // elements of one output row here
+  using Tile = SharedTile<kRows, kLength * 4, true>;
+
+  // Even accumulator columns first: lanes t = 0..3 own columns 2t, and must fall on four neighbouring rows.
+  static __device__ __forceinline__ int row_of_column(int column) { return (column & 1) * (kColumns / 2) + (column >> 1); }
+
+  static __device__ __forceinline__ void put(u32 base, int lane, int tile_m, int tile_n, const float (&acc)[4]) {
+    const int row = tile_m * 16 + (lane >> 2), column = tile_n * 8 + (lane & 3) * 2;
+    if constexpr (kFeaturesContiguous) {
+      ptx::st_shared_v2(base + Tile::offset(row, column * 4), __float_as_uint(acc[0]), __float_as_uint(acc[1]));
+      ptx::st_shared_v2(base + Tile::offset(row + 8, column * 4), __float_as_uint(acc[2]), __float_as_uint(acc[3]));
+    } else {
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        ptx::st_shared_u32(base + Tile::offset(row_of_column(column + (i & 1)), (row + (i >> 1) * 8) * 4), __float_as_uint(acc[i]));
+    }
+  }
+
+  // kCount consecutive elements of output row `row` from `first`. With eight elements, threads of odd lines take the second half
+  // first, so that one instruction of eight lanes covers all banks.
+  template <int kCount>
+  static __device__ __forceinline__ void get(u32 base, int row, int first, float (&values)[kCount]) {
+    const int stored = kFeaturesContiguous ? row : row_of_column(row);
+    const int odd = kCount == 8 ? (stored / Tile::kRowsPerLine) & 1 : 0;
+    u32 halves[2][4];
+#pragma unroll
+    for (int h = 0; h < kCount / 4; ++h) ptx::ld_shared_v4(base + Tile::offset(stored, (first + (h ^ odd) * 4) * 4), halves[h]);
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      const u32 word = kCount == 4 ? halves[0][i] : (odd ? halves[1 - i / 4][i % 4] : halves[i / 4][i % 4]);
+      values[i] = __uint_as_float(word);
+    }
+  }
+};
+
+}  // namespace bsgen::dev
