@@ -7,14 +7,18 @@
 #include "bsgen/kernel.h"
 #include "compiler/plan/kernel_plan.h"
 #include "compiler/plan/schedule.h"
+#include "runtime/launch/launch_checks.h"
 
 namespace bsgen::runtime {
 
+// The table is freed first, then the function is unloaded: freeing waits for the device, so no launch still runs the code.
+// Graphs that captured a launch need the kernel for as long as they are launched.
 struct LoadedKernel {
   plan::KernelPlan plan;
   KernelImage image;
   std::shared_ptr<Device> device;
   std::shared_ptr<const DeviceFunction> function;
+  LaunchSpec spec;     // what launch checks arguments against
   DeviceBuffer table;  // tier table: the schedule; else empty
 };
 
