@@ -1,0 +1,107 @@
+// Plan: the tile as a picture, shared memory as a ring of stages, reasons, candidates.
+const elementBytes = {fp32: 4, tf32: 4, fp16: 2, bf16: 2}[model.problem.dtype];
+const tileText = tile => (op === "update" ? `${tile.gather} block rows × ${plural(tile.panel, "block column")}` : `${number(tile.tokens)} tokens × ${plural(tile.panel, outWord(1), outWord(2))}`);
+
+function facts(rows) {
+  return el("div", {class: "facts"}, ...rows.filter(row => row && row[1] !== undefined && row[1] !== "").flatMap(([key, value]) => [el("span", {class: "k"}, key), el("span", {class: "v"}, String(value))]));
+}
+
+// The output tile of one cta, cut into warps, with the operand slices of one stage beside and above it.
+function drawTile() {
+  const outRows = op === "update" ? Math.max(1, T.gather) * L.block_rows : T.tokens, outCols = op === "update" ? T.panel * L.block_cols : T.panel * blockOut;
+  const depth = T.slice * T.slices_per_stage, longest = Math.max(outRows, outCols, 1);
+  const size = v => Math.max(34, 190 * v / longest), h = size(outRows), w = size(outCols), d = Math.max(22, Math.min(120, 190 * depth / longest));
+  const x = 86 + d + 14, y = 40 + d + 14, width = Math.max(420, x + w + 200), height = y + h + 34;
+  const figure = svg("svg", {class: "tile-svg", viewBox: `0 0 ${width} ${height}`, style: `width:100%;max-height:${Math.min(430, height * 1.25)}px`, role: "img", "aria-label": "the tile of one cta"});
+  const text = (tx, ty, words, anchor = "middle", strong = false) => { const t = svg("text", {x: tx, y: ty, "text-anchor": anchor, class: strong ? "strong" : ""}); t.textContent = words; figure.append(t); };
+  const box = (bx, by, bw, bh, fill, opacity = 1) => figure.append(svg("rect", {x: bx, y: by, width: bw, height: bh, rx: 3, style: `fill:var(${fill});opacity:${opacity}`}));
+  box(86, y, d, h, "--cell", .8); box(x, 40, w, d, "--accent", .8); box(x, y, w, h, "--hot", .85);
+  for (let m = 0; m < T.warps_m; ++m) for (let n = 0; n < T.warps_n; ++n) {
+    const ww = w / T.warps_n, wh = h / T.warps_m;
+    figure.append(svg("rect", {x: x + n * ww, y: y + m * wh, width: ww, height: wh, style: "fill:none;stroke:var(--card);stroke-width:1.5"}));
+    if (wh > 17 && ww > 26) { const t = svg("text", {x: x + n * ww + ww / 2, y: y + m * wh + wh / 2 + 4, "text-anchor": "middle", style: "fill:#fff"}); t.textContent = ww > 60 ? `warp ${m * T.warps_n + n}` : m * T.warps_n + n; figure.append(t); }
+  }
+  text(86 + d / 2, y - 8, operandNames[0] + " slice", "middle", true); text(x + w / 2, 30, operandNames[1] + " slice", "middle", true);
+  text(78, y + h / 2 + 4, number(outRows) + (op === "update" ? "" : " tok"), "end"); text(86 + d / 2, y + h + 18, number(depth) + (op === "update" ? " tok" : " k"));
+  text(x + w / 2, y + h + 18, number(outCols) + (op === "update" ? " cols" : "")); text(x + w + 12, y + h / 2 + 4, operandNames[2] + " tile, in registers", "start", true);
+  $("tile-card").append(el("h3", {}, "What one cta holds"), figure, facts([
+    ["tile", tileText(T)], ["threads", `${P.num_threads} in ${T.warps_m} × ${T.warps_n} warps`],
+    ["instruction", P.arithmetic.instruction], ["grid", op === "update" ? plural(P.num_panels, "cta") : `${number(P.num_panels)} panels × ⌈M / ${number(T.tokens)}⌉ ctas`]]));
+}
+
+function drawStages() {
+  const count = Math.max(1, T.num_stages), each = P.shared_bytes / count;
+  const width = 560, w = Math.min(110, (width - 20) / count - 10), height = 150;
+  const figure = svg("svg", {class: "tile-svg", viewBox: `0 0 ${width} ${height}`, style: "width:100%;max-height:190px", role: "img", "aria-label": "shared memory stages"});
+  for (let n = 0; n < count; ++n) {
+    const x = 10 + n * (w + 10);
+    figure.append(svg("rect", {x, y: 44, width: w, height: 46, rx: 3, style: "fill:var(--cell);opacity:.8"}), svg("rect", {x, y: 92, width: w, height: 28, rx: 3, style: "fill:var(--accent);opacity:.8"}));
+    const t = svg("text", {x: x + w / 2, y: 32, "text-anchor": "middle", class: "strong"}); t.textContent = n === 0 ? "computes" : n < count - 1 || count === 2 ? "arriving" : "filling"; figure.append(t);
+    const b = svg("text", {x: x + w / 2, y: 137, "text-anchor": "middle"}); b.textContent = "stage " + n; figure.append(b);
+  }
+  const share = P.max_shared_bytes ? P.shared_bytes / P.max_shared_bytes : 0;
+  $("stage-card").append(el("h3", {}, "How data flows in"), el("p", {class: "caption", style: "margin:4px 0 0"}, `${plural(count, "buffer")} in shared memory: while the tensor cores work on one, ${model.cp_async ? "cp.async fills the others" : "the next is loaded through registers"}.`), figure,
+    el("div", {class: "gauge"}, el("i", {style: `width:${Math.min(100, 100 * share)}%`})),
+    facts([["shared memory", `${bytes(P.shared_bytes)} per cta, ${model.arch} allows ${bytes(P.max_shared_bytes)}`], ["one stage", `${plural(T.slices_per_stage, "slice")} of ${T.slice} contraction elements`], ["ctas per SM", P.shared_bytes ? `at most ${Math.max(1, Math.floor(P.max_shared_bytes_per_sm / (P.shared_bytes + 1024)))} by shared memory` : ""]]));
+}
+
+function showArithmetic() {
+  const a = P.arithmetic;
+  $("arithmetic").replaceWith(facts([["one step", `${a.instruction}: ${a.k_step} contraction elements`], ["sums", `each output block adds its own blocks in ascending order, whatever the tile`],
+    ["promotion", a.promote_every ? `the tensor-core sum joins the fp32 sum every ${plural(a.promote_every, "slice")}` : "one fp32 sum, never split"],
+    ["tiers", "structural, unrolled, constant and table give the same bits"], ["structure", P.structure], ["layout class", P.layout_class]]));
+}
+
+let sortKey = "predicted_us", sortUp = true;
+function showCandidates() {
+  const columns = [["tile", c => tileText(c.tile)], ["warps", c => `${c.tile.warps_m} × ${c.tile.warps_n}`], ["slice", c => c.tile.slice * c.tile.slices_per_stage, true], ["stages", c => c.tile.num_stages, true], ["tier", c => c.tier],
+    ["shared", c => c.shared_bytes, true, bytes], ["registers", c => c.estimated_registers, true], ["predicted_us", c => c.predicted_us, true, v => number(v) + " µs"], ["bound", c => c.bound], ["compile_ms", c => c.compile_ms, true, v => number(v) + " ms"], ["verdict", c => c.verdict]];
+  const names = {predicted_us: "predicted time", compile_ms: "predicted compile", registers: "registers (est.)"}, of = columns.find(column => column[0] === sortKey)[1];
+  const rows = [...P.candidates].sort((a, b) => { const u = of(a), v = of(b); return (u < v ? -1 : u > v ? 1 : 0) * (sortUp ? 1 : -1); });
+  const slowest = Math.max(...P.candidates.map(c => c.predicted_us), 1e-9);
+  $("candidates").replaceChildren(
+    el("thead", {}, el("tr", {}, ...columns.map(([key, , numeric]) => el("th", {class: numeric ? "n" : "", onclick: () => { sortUp = sortKey === key ? !sortUp : true; sortKey = key; showCandidates(); }}, (names[key] || key) + (sortKey === key ? (sortUp ? " ↑" : " ↓") : ""))))),
+    el("tbody", {}, ...rows.map(c => el("tr", {class: c.verdict === "chosen" ? "chosen" : ""}, ...columns.map(([key, value, numeric, show]) => {
+      const cell = el("td", {class: (numeric ? "n " : "") + (key === "verdict" ? "verdict" : "")}, String(show ? show(value(c)) : value(c)));
+      if (key === "predicted_us") cell.append(el("span", {class: "time", style: `width:${Math.max(2, 70 * c.predicted_us / slowest)}px`}));
+      return cell;
+    })))));
+  if (!rows.length) $("candidates").replaceChildren(el("caption", {class: "empty"}, "The plan came from a file; candidates are not part of its text."));
+}
+
+function measure(what, value, unit, note, share, warn) {
+  return el("div", {class: "measure"}, el("div", {class: "what"}, what), el("div", {class: "value"}, value, unit ? el("small", {}, " " + unit) : null),
+    share === undefined ? null : el("div", {class: "gauge"}, el("i", {class: warn ? "warn" : "", style: `width:${Math.max(0, Math.min(100, 100 * share))}%`})), el("div", {class: "note"}, note || ""));
+}
+
+function showMeasures() {
+  const cards = [], R = model.report, run = model.run;
+  if (run) {
+    const c = run.counters;
+    cards.push(measure(`Agrees with a float64 reference, M = ${number(run.tokens)}`, el("span", {class: run.passed ? "good" : "bad"}, run.passed ? "passed" : "failed"), "", run.passed ? `largest error ${number(run.worst_error)} of its bound, at ${run.worst_at}` : run.reason, Math.min(1, run.worst_error), !run.passed));
+    cards.push(measure("Global memory read", bytes(c.global_read_bytes), "", `reading each needed operand and writing the output once is ${bytes(c.floor_bytes)}; written ${bytes(c.global_write_bytes)}`, c.floor_bytes / Math.max(1, c.global_read_bytes + c.global_write_bytes)));
+    if (c.mma_flops_issued) cards.push(measure("Useful tensor-core work", percent(c.mma_flops_useful / c.mma_flops_issued), "", `${number(c.mma_flops_useful / 1e6)} of ${number(c.mma_flops_issued / 1e6)} MFLOP issued`, c.mma_flops_useful / c.mma_flops_issued));
+    cards.push(measure("Useful work per byte read", number(c.mma_flops_useful / Math.max(1, c.global_read_bytes)), "FLOP/B", "useful FLOP over global bytes read"));
+    cards.push(measure("Shared-memory wavefronts", number(c.shared_wavefronts), "", `ideal ${number(c.shared_wavefronts_ideal)}: ${c.shared_wavefronts === c.shared_wavefronts_ideal ? "no bank conflict" : percent(c.shared_wavefronts / Math.max(1, c.shared_wavefronts_ideal) - 1) + " over it"}`, c.shared_wavefronts_ideal / Math.max(1, c.shared_wavefronts), c.shared_wavefronts !== c.shared_wavefronts_ideal));
+    cards.push(measure("Warp instructions", number(c.warp_instructions), "", "executed by the simulated device"));
+  }
+  if (R) {
+    if (R.assembled) {
+      cards.push(measure("Registers", number(R.registers), "per thread", "255 is the most a thread may have", R.registers / 255, R.registers > 240));
+      cards.push(measure("Spill and local memory", `${number(R.spill_bytes)} + ${number(R.local_bytes)}`, "bytes", R.spill_bytes + R.local_bytes ? "memory traffic that the plan did not mean" : "everything stays in registers", undefined));
+      cards.push(measure("Code", bytes(R.code_bytes), "", "machine code of the entry"));
+    }
+    const times = [["plan", R.plan_ms], ["CUDA", R.codegen_ms], ["NVRTC", R.nvrtc_ms], ["assembly", R.assemble_ms]], total = times.reduce((sum, t) => sum + t[1], 0);
+    cards.push(measure("Ready after", number(total), "ms", times.map(([what, ms]) => `${what} ${number(ms)}`).join(" · ") + (R.source !== "compiled" ? ` (from ${R.source})` : "")));
+  }
+  if (!cards.length) cards.push(el("div", {class: "measure"}, el("div", {class: "note"}, model.report_note || "Nothing was compiled or run.")));
+  $("measures").replaceChildren(...cards);
+  $("diagnostics").replaceChildren(...(run ? run.diagnostics : []).map(d => el("div", {class: "diagnostic " + d.severity}, `${d.severity}: ${d.message}` + (d.count > 1 ? ` (${number(d.count)} times)` : ""))));
+  if (!run) $("measures").append(measure("Counters", "not run", "", "bsgen view --tokens M executes the kernel on the simulated device first"));
+}
+
+function buildPlan() {
+  drawTile(); drawStages(); showArithmetic(); showCandidates();
+  $("reasons").replaceChildren(...P.reasons.map(reason => el("li", {}, reason)));
+  showMeasures();
+}
