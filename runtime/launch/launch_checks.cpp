@@ -5,8 +5,6 @@
 #include <bit>
 #include <limits>
 
-#include "bsgen/device.h"
-
 namespace bsgen::runtime {
 namespace {
 

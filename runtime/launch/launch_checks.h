@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bsgen/device.h"
 #include "bsgen/kernel.h"
 #include "bsgen/status.h"
 #include "compiler/epilogue/epilogue.h"
