@@ -14,7 +14,6 @@ option(BSGEN_TESTS "build the tests" ON)
 option(BSGEN_FUZZ "build the libFuzzer targets (clang)" OFF)
 option(BSGEN_PORTABLE "link everything but glibc statically, for tools/portable" OFF)
 set(BSGEN_SANITIZE "" CACHE STRING "sanitizers to build with: address,undefined or thread")
-set(BSGEN_CUDA_WHEELS "" CACHE PATH "folder into which NVIDIA's PyPI wheels were unpacked; compiler/nvrtc searches it last")
 
 # Contraction off: every fused multiply-add in this project is written as one, so that bits never depend on the compiler.
 add_compile_options(-Wall -Wextra -ffp-contract=off)

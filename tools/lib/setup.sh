@@ -69,9 +69,9 @@ find_toolkit() {
   done
 }
 
-# Sets cuda_note and cmake_cuda. A toolkit where one is found, else NVIDIA's wheels in build/cuda-wheels.
+# Sets cuda_note and cmake_cuda. A toolkit where one is found, else NVIDIA's wheels in build/wheels.
 provide_cuda() {
-  local toolkit wheels=$root/build/cuda-wheels
+  local toolkit wheels=$root/build/wheels
   toolkit=$(find_toolkit)
   cmake_cuda=(-DBSGEN_CUDA_WHEELS="$wheels")
   if [ -n "$toolkit" ]; then
@@ -79,7 +79,7 @@ provide_cuda() {
   else
     fetch_wheels cuda 'nvidia-cuda-nvrtc==13.0.*' 'nvidia-nvjitlink==13.0.*' ||
       die "no CUDA toolkit 12.4 or newer was found and NVIDIA's wheels could not be fetched (build/pip.log); set CUDA_PATH"
-    cuda_note="NVRTC and nvJitLink 13.0 from NVIDIA's PyPI wheels in build/cuda-wheels"
+    cuda_note="NVRTC and nvJitLink 13.0 from NVIDIA's PyPI wheels in build/wheels"
   fi
   # The disassembler serves --emit sass alone, so a machine without it is told and nothing more.
   if ! command -v nvdisasm >/dev/null && [ ! -x "${toolkit:+$toolkit/../bin/nvdisasm}" ] &&
@@ -88,17 +88,21 @@ provide_cuda() {
   fi
 }
 
-# fetch_wheels NAME REQUIREMENT...: unpacks wheels into build/cuda-wheels once.
+# fetch_wheels NAME REQUIREMENT...: unpacks wheels into build/wheels once.
 fetch_wheels() {
-  local name=$1 wheels=$root/build/cuda-wheels
+  local name=$1 wheels=$root/build/wheels
   shift
   [ "$(cat "$wheels/$name.complete" 2>/dev/null)" = "$*" ] && return 0
   python3 -m pip --version >/dev/null 2>&1 || install_packages "${pip_packages[@]}"
   note "fetching $*"
   mkdir -p "$wheels"
-  # --target keeps out of the system's Python, which PEP 668 asks for.
-  PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore python3 -m pip install --no-input --no-deps --upgrade \
-    --only-binary=:all: --target "$wheels" "$@" >build/pip.log 2>&1 || return 1
+  # --target keeps out of the system's Python, which PEP 668 asks for. A folder of its own first: NVIDIA's wheels share
+  # theirs, and pip puts the new one in the old one's place.
+  rm -rf "$wheels/$name.tmp"
+  PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore python3 -m pip install --no-input --no-deps \
+    --only-binary=:all: --target "$wheels/$name.tmp" "$@" >build/pip.log 2>&1 || return 1
+  cp -a "$wheels/$name.tmp/." "$wheels/"
+  rm -rf "$wheels/$name.tmp"
   printf '%s\n' "$*" >"$wheels/$name.complete"
 }
 
