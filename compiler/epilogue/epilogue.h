@@ -54,7 +54,7 @@ struct Interval {
 
 class Epilogue {
  public:
-  const std::vector<Parameter>& parameters() const;  // in order of first use; the order of the launch slots
+  const std::vector<Parameter>& parameters() const;  // in order of first use in text(); the order of the launch slots
   bool identity() const;                             // plainly `acc`
   const std::string& text() const;                   // canonical spelling: equal expressions print equally
 

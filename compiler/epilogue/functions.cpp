@@ -9,8 +9,8 @@ namespace {
 
 // Where silu, gelu and gelu_tanh have their only minimum: f'(x) = 0, solved to 17 digits.
 constexpr double kSiluMinimum = -1.2784645427610738;
-constexpr double kGeluMinimum = -0.75179152469456455;
-constexpr double kGeluTanhMinimum = -0.75246142007020163;
+constexpr double kGeluMinimum = -0.75179152469356446;
+constexpr double kGeluTanhMinimum = -0.75246142207101626;
 
 double times_falling_tail(double x, double weight) {
   // x * weight(x) where weight vanishes faster than 1 / x: the product at -infinity is its limit.

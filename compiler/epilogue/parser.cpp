@@ -70,6 +70,32 @@ std::string unknown_function(std::string_view name) {
   return fmt::format("no function \"{}\"; there are {}", name, all);
 }
 
+// Numbers the operands in the order in which the canonical text names them, so that equal texts mean equal launch slots:
+// "b + acc * a" is spelled, and called, like "acc * a + b".
+class Renumbering {
+ public:
+  explicit Renumbering(const std::vector<Parameter>& old) : old_(old), index_(old.size(), -1) {}
+
+  NodePointer of(const NodePointer& node) {
+    auto copy = std::make_shared<Node>(*node);
+    if (node->kind == NodeKind::kParameter) {
+      int& index = index_[node->parameter];
+      if (index < 0) index = static_cast<int>(parameters.size()), parameters.push_back(old_[node->parameter]);
+      copy->parameter = index;
+    }
+    if (node->negate_product) copy->arguments[2] = of(node->arguments[2]);  // "c - a * b" names c first
+    for (std::size_t i = 0; i < node->arguments.size(); ++i)
+      if (i != 2 || !node->negate_product) copy->arguments[i] = of(node->arguments[i]);
+    return copy;
+  }
+
+  std::vector<Parameter> parameters;
+
+ private:
+  const std::vector<Parameter>& old_;
+  std::vector<int> index_;
+};
+
 class Parser {
  public:
   Parser(std::string_view text, std::vector<Token> tokens) : text_(text), tokens_(std::move(tokens)) {}
@@ -77,7 +103,9 @@ class Parser {
   Expected<Epilogue> run() {
     BSGEN_ASSIGN(NodePointer root, sum());
     if (here().kind != TokenKind::kEnd) return mistake_here(fmt::format("expected an operator or the end, found {}", describe(here())));
-    return Epilogue(std::move(root), std::move(parameters_));
+    Renumbering renumbering(parameters_);
+    root = renumbering.of(root);
+    return Epilogue(std::move(root), std::move(renumbering.parameters));
   }
 
  private:

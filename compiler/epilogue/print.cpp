@@ -16,7 +16,7 @@ struct Spelling {
 };
 
 std::string at_least(Precedence wanted, const Spelling& operand) {
-  return operand.precedence < wanted ? "(" + operand.text + ")" : operand.text;
+  return operand.precedence < wanted ? fmt::format("({})", operand.text) : operand.text;
 }
 
 // Left-associative: the right operand must bind more tightly.
@@ -36,7 +36,7 @@ Spelling canonical(const Node& node, const std::vector<Parameter>& parameters) {
       const Parameter& parameter = parameters[node.parameter];
       return {parameter.name + std::string(kIndex[static_cast<int>(parameter.kind)])};
     }
-    case NodeKind::kNegate: return {"-" + at_least(kUnary, sub(node.a())), kUnary};
+    case NodeKind::kNegate: return {fmt::format("-{}", at_least(kUnary, sub(node.a()))), kUnary};
     case NodeKind::kAdd: return binary(sub(node.a()), '+', sub(node.b()), kSum);
     case NodeKind::kSubtract: return binary(sub(node.a()), '-', sub(node.b()), kSum);
     case NodeKind::kMultiply: return binary(sub(node.a()), '*', sub(node.b()), kProduct);
@@ -47,9 +47,8 @@ Spelling canonical(const Node& node, const std::vector<Parameter>& parameters) {
       return binary(product, node.negate_addend ? '-' : '+', sub(node.c()), kSum);
     }
     case NodeKind::kCall: {
-      std::string text = std::string(info(node.function).name) + "(" + sub(node.a()).text;
-      if (node.arguments.size() > 1) text += ", " + sub(node.b()).text;
-      return {text + ")"};
+      const std::string second = node.arguments.size() > 1 ? fmt::format(", {}", sub(node.b()).text) : "";
+      return {fmt::format("{}({}{})", info(node.function).name, sub(node.a()).text, second)};
     }
   }
   return {};
@@ -66,7 +65,7 @@ Spelling device(const Node& node, bool fast) {
   // "--" would be C's decrement.
   const auto negated = [](const Spelling& operand) {
     const bool clash = operand.precedence < kUnary || operand.text[0] == '-';
-    return Spelling{clash ? "-(" + operand.text + ")" : "-" + operand.text, kUnary};
+    return Spelling{clash ? fmt::format("-({})", operand.text) : fmt::format("-{}", operand.text), kUnary};
   };
   switch (node.kind) {
     case NodeKind::kNumber: return {float_literal(node.number)};
@@ -83,9 +82,8 @@ Spelling device(const Node& node, bool fast) {
                           (node.negate_addend ? negated(c) : c).text)};
     }
     case NodeKind::kCall: {
-      std::string text = fmt::format("bsgen::dev::{}<{}>({}", info(node.function).name, fast, sub(node.a()).text);
-      if (node.arguments.size() > 1) text += ", " + sub(node.b()).text;
-      return {text + ")"};
+      const std::string second = node.arguments.size() > 1 ? fmt::format(", {}", sub(node.b()).text) : "";
+      return {fmt::format("bsgen::dev::{}<{}>({}{})", info(node.function).name, fast, sub(node.a()).text, second)};
     }
   }
   return {};
