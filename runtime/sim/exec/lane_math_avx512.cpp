@@ -1,0 +1,5 @@
+#include "runtime/sim/exec/lane_math_impl.h"
+
+namespace bsgen::sim {
+const LaneMath& lane_math_avx512() { return kLaneMath; }
+}  // namespace bsgen::sim
