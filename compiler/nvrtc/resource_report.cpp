@@ -74,6 +74,14 @@ class Cubin {
     return text_at(contents(*names), symbol.st_name);
   }
 
+  bool has_symbol(std::string_view name) const {
+    const Elf64_Shdr* symbols = section(".symtab");
+    const std::uint64_t count = symbols ? contents(*symbols).size() / sizeof(Elf64_Sym) : 0;
+    for (std::uint64_t i = 0; i < count; ++i)
+      if (symbol_name(static_cast<std::uint32_t>(i)) == name) return true;
+    return false;
+  }
+
   // Value of a {symbol, value} attribute of `kernel` in .nv.info.
   std::optional<std::uint32_t> attribute(std::uint8_t wanted, std::string_view kernel) const {
     const Elf64_Shdr* info = section(".nv.info");
@@ -140,7 +148,10 @@ std::optional<ResourceReport> read_cubin_resources(std::span<const std::byte> by
   report.registers = static_cast<int>(*registers);
   report.code_bytes = static_cast<int>(text->sh_size);
   report.local_bytes = static_cast<int>(cubin->attribute(kFrameSize, entry).value_or(0));
-  if (const Elf64_Shdr* shared = cubin->section(".nv.shared." + name)) report.shared_bytes = static_cast<int>(shared->sh_size);
+  // From sm_90 on the section begins with the KiB that the hardware keeps for itself.
+  const std::uint64_t reserved = cubin->has_symbol(".nv.reservedSmem.offset0") ? 1024 : 0;
+  if (const Elf64_Shdr* shared = cubin->section(".nv.shared." + name); shared && shared->sh_size >= reserved)
+    report.shared_bytes = static_cast<int>(shared->sh_size - reserved);
   return report;
 }
 

@@ -86,6 +86,18 @@ TEST_CASE("a_kernel_that_spills_says_so") {
   CHECK(image->resources.shared_bytes == 4096);
 }
 
+TEST_CASE("a_kernel_without_static_shared_memory_reports_none") {
+  BSGEN_NEED_TOOLCHAIN(toolchain);
+  codegen::KernelSource source{.entry = "none", .name = "none.cu", .cuda = "extern \"C\" __global__ void none(float* x) { extern __shared__ float s[]; s[threadIdx.x] = x[0]; __syncthreads(); x[1] = s[3]; }\n", .headers = {}};
+  for (const Arch& arch : {sm(80), sm(90)}) {
+    CAPTURE(arch.name());
+    const auto image = nvrtc::compile(toolchain, source, arch);
+    REQUIRE(image);
+    CHECK(image->resources.shared_bytes == 0);
+    if (!image->cubin.empty()) CHECK(read_cubin_resources(image->cubin, "none")->shared_bytes == 0);
+  }
+}
+
 // What nvJitLink reports is what ptxas of the same release says of the same PTX, where the toolkit has it.
 TEST_CASE("the_report_equals_that_of_ptxas") {
   BSGEN_NEED_TOOLCHAIN(toolchain);

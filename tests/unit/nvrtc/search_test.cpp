@@ -49,7 +49,8 @@ TEST_CASE("the_highest_version_in_a_folder_is_taken") {
 }
 
 TEST_CASE("libraries_of_one_release_go_together") {
-  nvrtc::ToolchainInfo info{.nvrtc_major = 13, .nvrtc_minor = 0, .nvjitlink_major = 13, .nvjitlink_minor = 0};
+  nvrtc::ToolchainInfo info;
+  info.nvrtc_major = info.nvjitlink_major = 13;
   CHECK(nvrtc::check_versions(info) == Status());
   info.nvjitlink_minor = 1;  // newer assembles older PTX
   CHECK(nvrtc::check_versions(info) == Status());
