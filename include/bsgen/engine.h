@@ -23,11 +23,11 @@
 namespace bsgen {
 
 struct EngineOptions {
-  std::string cache_dir;        // empty: Environment's, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
+  std::string cache_dir{};      // empty: Environment's, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
   bool disk_cache = true;       // false: memory only
-  std::string cuda_dir;         // empty: Environment's
+  std::string cuda_dir{};       // empty: Environment's
   std::size_t memory_entries = 16384;
-  Logger logger;                // empty: silent
+  Logger logger{};              // empty: silent
 };
 
 // Where a kernel came from and what each stage took.

@@ -50,10 +50,10 @@ struct KernelImage {
 // all heads and cols = elements of a block, leading dimension = elements of a block.
 struct LaunchArguments {
   std::int64_t tokens = 0;  // M
-  TensorView x, w, y;
+  TensorView x{}, w{}, y{};
   // What the epilogue names: scalars by value, vectors and matrices as tensors.
-  std::map<std::string, float> scalars;
-  std::map<std::string, TensorView> tensors;
+  std::map<std::string, float> scalars{};
+  std::map<std::string, TensorView> tensors{};
   void* workspace = nullptr;  // at least workspace_bytes(tokens); nullptr when that is 0
 };
 

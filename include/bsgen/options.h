@@ -23,7 +23,7 @@ struct CompileOptions {
   double compile_budget_ms = 250;   // what a tier may cost to compile before a cheaper one is taken
   bool assume_finite = false;       // plans may multiply padding by the caller's data
   bool batch_invariant = false;     // one order of arithmetic over all plans of the layout
-  std::string template_dir;         // device templates from here instead of the embedded ones
+  std::string template_dir{};       // device templates from here instead of the embedded ones
   bool operator==(const CompileOptions&) const = default;
 };
 

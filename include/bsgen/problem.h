@@ -33,11 +33,11 @@ Expected<Activations> parse_activations(std::string_view text);
 struct Problem {
   Op op = Op::kFprop;
   DType dtype = DType::kBf16;        // of every operand
-  std::optional<DType> out_dtype;    // fp32, fp16 or bf16; default: the operand's (fp32 for tf32), fp32 for update
+  std::optional<DType> out_dtype{};  // fp32, fp16 or bf16; default: the operand's (fp32 for tf32), fp32 for update
   Activations activations = Activations::kRow;
   int align = 16;                    // bytes: 16, 4 or 2; what every pointer and leading dimension is a multiple of
   bool accumulate = false;           // update: add to what dW holds
-  std::string epilogue;              // fprop: expression over acc; empty = acc
+  std::string epilogue{};            // fprop: expression over acc; empty = acc
 
   DType output() const;              // out_dtype or its default, never kTf32
   Status validate(const Layout& layout, const Arch& arch) const;  // what no kernel does is refused with the reason
