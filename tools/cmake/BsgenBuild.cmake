@@ -44,7 +44,7 @@ target_compile_definitions(bsgen_headers INTERFACE BSGEN_VERSION="${PROJECT_VERS
 function(bsgen_parts)
   foreach(part IN LISTS ARGN)
     if(EXISTS ${CMAKE_SOURCE_DIR}/${part}/CMakeLists.txt)
-      add_subdirectory(${part})
+      add_subdirectory(${CMAKE_SOURCE_DIR}/${part} ${CMAKE_BINARY_DIR}/${part})
     endif()
   endforeach()
 endfunction()
