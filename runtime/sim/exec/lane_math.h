@@ -24,6 +24,13 @@ struct LaneMath {
   Binary add_f16x2, sub_f16x2, mul_f16x2;
   Binary add_bf16x2, sub_bf16x2, mul_bf16x2;
   Ternary fma_f16x2, fma_bf16x2;
+
+  // approx.h: [0] plain, [1] .ftz
+  Unary ex2_approx[2], lg2_approx[2], rcp_approx[2], rsqrt_approx[2], sqrt_approx[2];
+  Unary sin_approx[2], cos_approx[2];
+  Unary tanh_approx;
+  Binary div_approx[2], div_full[2];
+  Unary ex2_approx_f16x2, ex2_approx_bf16x2, tanh_approx_f16x2, tanh_approx_bf16x2;
 };
 
 // kBaseline where `isa` is not available.
