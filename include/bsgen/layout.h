@@ -21,6 +21,10 @@
 
 namespace bsgen {
 
+namespace layout {
+struct Shape;
+}
+
 // Edge lengths of one block in elements. Kernels exist for 8, 16, 32, 64 and 128 on either side.
 struct BlockShape {
   int rows = 32;
@@ -98,6 +102,9 @@ class Layout {
 
  private:
   struct Data;
+  // From parts that satisfy every invariant.
+  static Layout assemble(const layout::Shape& shape, std::vector<std::int64_t> row_offsets,
+                         std::vector<std::int32_t> block_cols);
   explicit Layout(std::shared_ptr<const Data> data);
   std::shared_ptr<const Data> data_;
 };
@@ -111,9 +118,9 @@ struct Layout::Transposed {
 struct MaskOptions {
   BlockShape block{32, 32};
   MatrixSize size{};                // {0, 0}: grid x block
-  std::optional<double> keep;       // keep ceil(keep x blocks of the grid), those with the most elements
+  std::optional<double> keep{};     // keep ceil(keep x blocks of the grid), those with the most elements
   bool elements = false;            // .npy and .txt hold elements, not blocks
-  std::optional<std::uint64_t> seed;  // default of generators that draw
+  std::optional<std::uint64_t> seed{};  // default of generators that draw
 };
 
 // Reads a mask file (.txt .npy .npz .mtx .smtx, "-" is text on standard input) or runs a generator

@@ -1,0 +1,167 @@
+#include "compiler/analysis/layout_profile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+#include <string>
+
+namespace bsgen::analysis {
+namespace {
+
+// From how many rows have each length; `by_length` is indexed by length.
+LengthHistogram histogram(const std::vector<std::int64_t>& lengths, std::int64_t longest) {
+  LengthHistogram h;
+  std::vector<std::int64_t> by_length(longest + 1, 0);
+  for (const std::int64_t length : lengths) ++by_length[length];
+  std::int64_t blocks = 0;
+  for (std::int64_t length = 0; length <= longest; ++length) {
+    if (by_length[length] == 0) continue;
+    h.counts.emplace_back(length, by_length[length]);
+    blocks += length * by_length[length];
+  }
+  h.num_rows = static_cast<std::int64_t>(lengths.size());
+  h.empty = by_length[0];
+  h.min = h.counts.front().first;
+  h.max = h.counts.back().first;
+  h.mean = static_cast<double>(blocks) / static_cast<double>(h.num_rows);
+  h.imbalance = blocks == 0 ? 0 : static_cast<double>(h.max) / h.mean;
+  // The length of the row at a position of the sorted order.
+  const auto at = [&](std::int64_t position) {
+    for (const auto& [length, count] : h.counts)
+      if ((position -= count) < 0) return length;
+    return h.max;
+  };
+  h.median = static_cast<double>(at((h.num_rows - 1) / 2) + at(h.num_rows / 2)) / 2;
+  return h;
+}
+
+LengthHistogram histogram(const std::vector<std::int64_t>& lengths) {
+  return histogram(lengths, *std::max_element(lengths.begin(), lengths.end()));
+}
+
+// Walks the rows of all heads once per panel height. seen[j] is the last (head, panel) that used block column j.
+std::int64_t count_bprop_unions(const Layout& layout, int height,
+                                std::vector<std::int64_t>& seen) {
+  const auto offsets = layout.row_offsets();
+  const auto cols = layout.block_cols();
+  const std::int64_t panels = (layout.grid_rows() + height - 1) / height;
+  std::fill(seen.begin(), seen.end(), -1);
+  std::int64_t unions = 0, row = 0;
+  for (std::int64_t head = 0; head < layout.heads(); ++head)
+    for (std::int64_t i = 0; i < layout.grid_rows(); ++i, ++row) {
+      const std::int64_t panel = head * panels + i / height;
+      for (std::int64_t n = offsets[row]; n < offsets[row + 1]; ++n) {
+        unions += seen[cols[n]] != panel;
+        seen[cols[n]] = panel;
+      }
+    }
+  return unions;
+}
+
+std::size_t width_index(int width) {
+  const auto found = std::find(kPanelWidths.begin(), kPanelWidths.end(), width);
+  BSGEN_ASSERT(found != kPanelWidths.end(), "callers ask for one of kPanelWidths");
+  return static_cast<std::size_t>(found - kPanelWidths.begin());
+}
+
+double ratio(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+}  // namespace
+
+LayoutProfile profile(const Layout& layout) {
+  LayoutProfile p;
+  p.heads = layout.heads();
+  p.grid_rows = layout.grid_rows();
+  p.grid_cols = layout.grid_cols();
+  p.num_blocks = layout.num_blocks();
+  p.density = layout.density();
+
+  const auto offsets = layout.row_offsets();
+  const auto cols = layout.block_cols();
+  std::vector<std::int64_t> row_lengths(p.heads * p.grid_rows), col_lengths(p.heads * p.grid_cols, 0);
+  for (std::int64_t row = 0; row < p.heads * p.grid_rows; ++row) {
+    row_lengths[row] = offsets[row + 1] - offsets[row];
+    std::int64_t* const lengths = col_lengths.data() + row / p.grid_rows * p.grid_cols;
+    // The row below in the same head, walked along with this one to find lower neighbours.
+    const bool last = (row + 1) % p.grid_rows == 0;
+    std::int64_t below = offsets[row + 1];
+    const std::int64_t below_end = last ? below : offsets[row + 2];
+    std::array<std::int64_t, 5> previous_panel{-1, -1, -1, -1, -1};
+    for (std::int64_t n = offsets[row]; n < offsets[row + 1]; ++n) {
+      const std::int32_t j = cols[n];
+      ++lengths[j];
+      p.right_neighbours += n + 1 < offsets[row + 1] && cols[n + 1] == j + 1;
+      while (below < below_end && cols[below] < j) ++below;
+      p.lower_neighbours += below < below_end && cols[below] == j;
+      for (std::size_t w = 0; w < kPanelWidths.size(); ++w) {
+        const std::int64_t panel = j >> w;  // the widths are the powers of two
+        p.fprop_unions[w] += panel != previous_panel[w];
+        previous_panel[w] = panel;
+      }
+    }
+  }
+  p.rows = histogram(row_lengths);
+  p.cols = histogram(col_lengths);
+  std::vector<std::int64_t> seen(p.grid_cols);
+  for (std::size_t w = 0; w < kPanelWidths.size(); ++w)
+    p.bprop_unions[w] = count_bprop_unions(layout, kPanelWidths[w], seen);
+  p.structure = recognise(layout);
+  return p;
+}
+
+double LayoutProfile::reuse_fprop(int width) const {
+  return ratio(num_blocks, fprop_unions[width_index(width)]);
+}
+double LayoutProfile::reuse_bprop(int width) const {
+  return ratio(num_blocks, bprop_unions[width_index(width)]);
+}
+double LayoutProfile::right_adjacency() const { return ratio(right_neighbours, num_blocks); }
+double LayoutProfile::lower_adjacency() const { return ratio(lower_neighbours, num_blocks); }
+
+Status LayoutProfile::verify() const {
+  const auto wrong = [](std::string_view what) {
+    return Status(ErrorCode::kInternal, fmt::format("analysis: profile: {}", what));
+  };
+  const auto sums = [&](const LengthHistogram& h, std::int64_t lines) {
+    std::int64_t rows_seen = 0, blocks = 0, previous = -1;
+    for (const auto& [length, count] : h.counts) {
+      if (length <= previous || count < 1) return false;
+      previous = length;
+      rows_seen += count;
+      blocks += length * count;
+    }
+    return rows_seen == lines && h.num_rows == lines && blocks == num_blocks;
+  };
+  if (!sums(rows, heads * grid_rows)) return wrong("row lengths do not add up to the blocks");
+  if (!sums(cols, heads * grid_cols)) return wrong("column lengths do not add up to the blocks");
+  for (const auto& unions : {fprop_unions, bprop_unions}) {
+    if (unions[0] != num_blocks) return wrong("panels of width 1 share something");
+    for (std::size_t w = 1; w < unions.size(); ++w)
+      if (unions[w] > unions[w - 1] || unions[w] * kPanelWidths[w] < num_blocks)
+        return wrong("unions do not shrink with the panel width within its limits");
+  }
+  if (right_neighbours > num_blocks || lower_neighbours > num_blocks)
+    return wrong("more neighbours than blocks");
+  return structure.verify();
+}
+
+void LayoutProfile::dump(std::ostream& out) const {
+  const auto lengths = [](const LengthHistogram& h) {
+    return fmt::format("min {} median {} max {} mean {:.3f} imbalance {:.3f} empty {}", h.min, h.median,
+                       h.max, h.mean, h.imbalance, h.empty);
+  };
+  out << fmt::format("heads {}\ngrid {} x {}\nblocks {}\ndensity {:.6f}\nrow length {}\n"
+                     "column length {}\n",
+                     heads, grid_rows, grid_cols, num_blocks, density, lengths(rows), lengths(cols));
+  for (const int width : kPanelWidths)
+    out << fmt::format("reuse in panels of {}: fprop {:.3f} bprop {:.3f}\n", width,
+                       reuse_fprop(width), reuse_bprop(width));
+  out << fmt::format("adjacency right {:.3f} lower {:.3f}\nstructure ", right_adjacency(),
+                     lower_adjacency());
+  structure.dump(out);
+}
+
+}  // namespace bsgen::analysis
