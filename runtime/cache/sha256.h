@@ -1,0 +1,29 @@
+// SHA-256 through libcrypto: names what is trusted on disk.
+#pragma once
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace bsgen::runtime {
+
+struct Digest {
+  std::array<unsigned char, 32> bytes{};
+  std::string hex() const;
+  std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  bool operator==(const Digest&) const = default;
+};
+
+Digest sha256(std::string_view bytes);
+
+// Any eight bytes of a digest are as good a hash as any.
+struct DigestHash {
+  std::size_t operator()(const Digest& digest) const {
+    std::size_t value;
+    std::memcpy(&value, digest.bytes.data(), sizeof value);
+    return value;
+  }
+};
+
+}  // namespace bsgen::runtime
