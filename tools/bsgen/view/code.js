@@ -26,7 +26,7 @@ function codeRows(text, language) {
 }
 
 // places[ptx line] = [[source, line], ...] from the innermost inlined function outwards.
-const places = model.ptx ? model.ptx.places : [];
+const places = model.ptx ? model.ptx.chain_of_line.map(chain => chain < 0 ? null : model.ptx.chains[chain]) : [];
 const linked = new Map();  // "source:line" -> ptx lines
 places.forEach((chain, ptxLine) => { for (const [source, line] of chain || []) { const key = source + ":" + line; if (!linked.has(key)) linked.set(key, []); linked.get(key).push(ptxLine); } });
 

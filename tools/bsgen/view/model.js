@@ -91,7 +91,7 @@ for (const panel of panels)
   for (let o = panel.out; o < Math.min(gridOut, panel.out + T.panel); ++o) {
     const key = panel.head * gridOut + o;
     if (panelAt[key] < 0 || panel.part === 0) panelAt[key] = panel.index;
-    if (op === "update") panelParts.set(key * 65536 + panel.part, panel.index);
+    if (op === "update") { if (!panelParts.has(key)) panelParts.set(key, []); panelParts.get(key)[panel.part] = panel.index; }
   }
 
 // Blocks of output block `out`, in ascending order of the contraction.
@@ -124,7 +124,7 @@ function panelOfBlock(i) {
   // update: the part whose rows hold this block's row
   const rows = entriesOf({...panels[first], part: 0, count: Infinity}).map(entry => entry.k);
   const part = Math.floor(rows.indexOf(kOf(i)) / T.gather);
-  return panelParts.get(key * 65536 + part) ?? first;
+  return panelParts.get(key)[part] ?? first;
 }
 
 const mostEntries = panels.reduce((most, panel) => Math.max(most, panel.count), 0);

@@ -48,7 +48,7 @@ function drawStages() {
 function showArithmetic() {
   const a = P.arithmetic;
   $("arithmetic").replaceWith(facts([["one step", `${a.instruction}: ${a.k_step} contraction elements`], ["sums", `each output block adds its own blocks in ascending order, whatever the tile`],
-    ["promotion", a.promote_every ? `the tensor-core sum joins the fp32 sum every ${plural(a.promote_every, "slice")}` : "one fp32 sum, never split"],
+    ["promotion", a.promote_every ? `the tensor-core sum joins the fp32 sum every ${number(a.promote_every)} contraction elements` : "one fp32 sum, never split"],
     ["tiers", "structural, unrolled, constant and table give the same bits"], ["structure", P.structure], ["layout class", P.layout_class]]));
 }
 
@@ -92,7 +92,7 @@ function showMeasures() {
       cards.push(measure("Code", bytes(R.code_bytes), "", "machine code of the entry"));
     }
     const times = [["plan", R.plan_ms], ["CUDA", R.codegen_ms], ["NVRTC", R.nvrtc_ms], ["assembly", R.assemble_ms]], total = times.reduce((sum, t) => sum + t[1], 0);
-    cards.push(measure("Ready after", number(total), "ms", times.map(([what, ms]) => `${what} ${number(ms)}`).join(" · ") + (R.source !== "compiled" ? ` (from ${R.source})` : "")));
+    cards.push(measure("Ready after", number(total), "ms", times.map(([what, ms]) => `${what} ${number(ms)}`).join(" · ")));
   }
   if (!cards.length) cards.push(el("div", {class: "measure"}, el("div", {class: "note"}, model.report_note || "Nothing was compiled or run.")));
   $("measures").replaceChildren(...cards);
