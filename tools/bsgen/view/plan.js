@@ -11,8 +11,8 @@ function drawTile() {
   const outRows = op === "update" ? Math.max(1, T.gather) * L.block_rows : T.tokens, outCols = op === "update" ? T.panel * L.block_cols : T.panel * blockOut;
   const depth = T.slice * T.slices_per_stage, longest = Math.max(outRows, outCols, 1);
   const size = v => Math.max(34, 190 * v / longest), h = size(outRows), w = size(outCols), d = Math.max(22, Math.min(120, 190 * depth / longest));
-  const x = 86 + d + 14, y = 40 + d + 14, width = Math.max(420, x + w + 200), height = y + h + 34;
-  const figure = svg("svg", {class: "tile-svg", viewBox: `0 0 ${width} ${height}`, style: `width:100%;max-height:${Math.min(430, height * 1.25)}px`, role: "img", "aria-label": "the tile of one cta"});
+  const x = 86 + d + 14, y = 40 + d + 14, width = x + w + 160, height = y + h + 34;
+  const figure = svg("svg", {class: "tile-svg", viewBox: `0 0 ${width} ${height}`, style: `width:100%;max-height:${Math.min(380, height)}px`, role: "img", "aria-label": "the tile of one cta"});
   const text = (tx, ty, words, anchor = "middle", strong = false) => { const t = svg("text", {x: tx, y: ty, "text-anchor": anchor, class: strong ? "strong" : ""}); t.textContent = words; figure.append(t); };
   const box = (bx, by, bw, bh, fill, opacity = 1) => figure.append(svg("rect", {x: bx, y: by, width: bw, height: bh, rx: 3, style: `fill:var(${fill});opacity:${opacity}`}));
   box(86, y, d, h, "--cell", .8); box(x, 40, w, d, "--accent", .8); box(x, y, w, h, "--hot", .85);
@@ -24,25 +24,29 @@ function drawTile() {
   text(86 + d / 2, y - 8, operandNames[0] + " slice", "middle", true); text(x + w / 2, 30, operandNames[1] + " slice", "middle", true);
   text(78, y + h / 2 + 4, number(outRows) + (op === "update" ? "" : " tok"), "end"); text(86 + d / 2, y + h + 18, number(depth) + (op === "update" ? " tok" : " k"));
   text(x + w / 2, y + h + 18, number(outCols) + (op === "update" ? " cols" : "")); text(x + w + 12, y + h / 2 + 4, operandNames[2] + " tile, in registers", "start", true);
-  $("tile-card").append(el("h3", {}, "What one cta holds"), figure, facts([
+  $("tile-card").append(el("h3", {}, "What one cta holds"), el("div", {class: "beside"}, figure, facts([
     ["tile", tileText(T)], ["threads", `${P.num_threads} in ${T.warps_m} × ${T.warps_n} warps`],
-    ["instruction", P.arithmetic.instruction], ["grid", op === "update" ? plural(P.num_panels, "cta") : `${number(P.num_panels)} panels × ⌈M / ${number(T.tokens)}⌉ ctas`]]));
+    ["instruction", P.arithmetic.instruction], ["grid", op === "update" ? plural(P.num_panels, "cta") : `${number(P.num_panels)} panels × ⌈M / ${number(T.tokens)}⌉ ctas`]])));
 }
 
+// A time line of the loop: what is being loaded while what is being multiplied. Each colour is one buffer in shared memory.
 function drawStages() {
-  const count = Math.max(1, T.num_stages), each = P.shared_bytes / count;
-  const width = 560, w = Math.min(110, (width - 20) / count - 10), height = 150;
-  const figure = svg("svg", {class: "tile-svg", viewBox: `0 0 ${width} ${height}`, style: "width:100%;max-height:190px", role: "img", "aria-label": "shared memory stages"});
-  for (let n = 0; n < count; ++n) {
-    const x = 10 + n * (w + 10);
-    figure.append(svg("rect", {x, y: 44, width: w, height: 46, rx: 3, style: "fill:var(--cell);opacity:.8"}), svg("rect", {x, y: 92, width: w, height: 28, rx: 3, style: "fill:var(--accent);opacity:.8"}));
-    const t = svg("text", {x: x + w / 2, y: 32, "text-anchor": "middle", class: "strong"}); t.textContent = n === 0 ? "computes" : n < count - 1 || count === 2 ? "arriving" : "filling"; figure.append(t);
-    const b = svg("text", {x: x + w / 2, y: 137, "text-anchor": "middle"}); b.textContent = "stage " + n; figure.append(b);
-  }
+  const count = Math.max(1, T.num_stages), steps = 7, w = 50, left = 84, columns = steps + count - 1;
+  const width = left + columns * (w + 4) + 6, height = 150, hues = ["--cell", "--accent", "--hot", "--num", "--kw", "--good"];
+  const figure = svg("svg", {class: "tile-svg", viewBox: `0 0 ${width} ${height}`, style: "width:100%;max-height:210px;margin:10px 0 4px", role: "img", "aria-label": "loads and tensor-core work overlap in time"});
+  const text = (x, y, words, anchor = "middle", style = "") => { const t = svg("text", {x, y, "text-anchor": anchor, style}); t.textContent = words; figure.append(t); };
+  const box = (column, y, step) => {
+    const x = left + column * (w + 4);
+    figure.append(svg("rect", {x, y, width: w, height: 34, rx: 4, style: `fill:var(${hues[step % count % hues.length]});opacity:.88`}));
+    text(x + w / 2, y + 21, step + 1, "middle", "fill:#fff;font-weight:600");
+  };
+  for (let step = 0; step < steps; ++step) { box(step, 22, step); box(step + count - 1, 76, step); }
+  text(left - 10, 43, model.cp_async ? "cp.async" : "load", "end"); text(left - 10, 97, P.arithmetic.instruction.startsWith("mma") ? "mma.sync" : "fma", "end");
+  text(left, 138, "time →  a number is a step, a colour is one of the " + count + " buffers in shared memory", "start");
   const share = P.max_shared_bytes ? P.shared_bytes / P.max_shared_bytes : 0;
-  $("stage-card").append(el("h3", {}, "How data flows in"), el("p", {class: "caption", style: "margin:4px 0 0"}, `${plural(count, "buffer")} in shared memory: while the tensor cores work on one, ${model.cp_async ? "cp.async fills the others" : "the next is loaded through registers"}.`), figure,
+  $("stage-card").append(el("h3", {}, "How data flows in"), figure,
     el("div", {class: "gauge"}, el("i", {style: `width:${Math.min(100, 100 * share)}%`})),
-    facts([["shared memory", `${bytes(P.shared_bytes)} per cta, ${model.arch} allows ${bytes(P.max_shared_bytes)}`], ["one stage", `${plural(T.slices_per_stage, "slice")} of ${T.slice} contraction elements`], ["ctas per SM", P.shared_bytes ? `at most ${Math.max(1, Math.floor(P.max_shared_bytes_per_sm / (P.shared_bytes + 1024)))} by shared memory` : ""]]));
+    facts([["shared memory", `${bytes(P.shared_bytes)} per cta, ${model.arch} allows ${bytes(P.max_shared_bytes)}`], ["one step", `${plural(T.slices_per_stage, "slice")} of ${T.slice} ${op === "update" ? "tokens" : "contraction elements"}, about ${bytes(P.shared_bytes / count)}`], ["ctas per SM", P.shared_bytes ? `at most ${Math.max(1, Math.floor(P.max_shared_bytes_per_sm / (P.shared_bytes + 1024)))} by shared memory` : ""]]));
 }
 
 function showArithmetic() {
