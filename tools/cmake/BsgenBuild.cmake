@@ -37,14 +37,14 @@ target_link_libraries(bsgen_fmt INTERFACE $<IF:$<BOOL:${BSGEN_PORTABLE}>,fmt::fm
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 add_library(bsgen_headers INTERFACE)
-target_include_directories(bsgen_headers INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR})
+target_include_directories(bsgen_headers INTERFACE ${bsgen_SOURCE_DIR}/include ${bsgen_SOURCE_DIR})
 target_compile_definitions(bsgen_headers INTERFACE BSGEN_VERSION="${PROJECT_VERSION}")
 
 # The parts of the tree, in order.
 function(bsgen_parts)
   foreach(part IN LISTS ARGN)
-    if(EXISTS ${CMAKE_SOURCE_DIR}/${part}/CMakeLists.txt)
-      add_subdirectory(${CMAKE_SOURCE_DIR}/${part} ${CMAKE_BINARY_DIR}/${part})
+    if(EXISTS ${bsgen_SOURCE_DIR}/${part}/CMakeLists.txt)
+      add_subdirectory(${bsgen_SOURCE_DIR}/${part} ${CMAKE_BINARY_DIR}/${part})
     endif()
   endforeach()
 endfunction()

@@ -7,11 +7,11 @@
 #     (tests/support/catch.h) counts as skipped.
 #   bsgen_fuzz(NAME SOURCES a.cpp ... LINK lib ... [CORPUS dir])
 #     A libFuzzer target (LLVMFuzzerTestOneInput), built with BSGEN_FUZZ=ON only; the CTest entry fuzz.<NAME> runs it for
-#     BSGEN_FUZZ_SECONDS (environment; default 5) over the files of CORPUS and what earlier runs found.
+#     FUZZ_SECONDS (environment; default 5) over the files of CORPUS and what earlier runs found.
 find_package(Catch2 REQUIRED)
 include(Catch)
 
-add_library(bsgen_test_main STATIC ${CMAKE_SOURCE_DIR}/tests/support/main.cpp)
+add_library(bsgen_test_main STATIC ${bsgen_SOURCE_DIR}/tests/support/main.cpp)
 target_link_libraries(bsgen_test_main PUBLIC bsgen_headers Catch2::Catch2 bsgen_fmt)
 if(Catch2_VERSION VERSION_GREATER_EQUAL 3)
   target_compile_definitions(bsgen_test_main PUBLIC BSGEN_CATCH3)
@@ -20,9 +20,9 @@ endif()
 # What the sanitizers are told; the files name what NVIDIA's libraries do and we cannot mend.
 set(bsgen_sanitizer_environment
   ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-  LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/lsan.supp:print_suppressions=0
+  LSAN_OPTIONS=suppressions=${bsgen_SOURCE_DIR}/tests/support/lsan.supp:print_suppressions=0
   UBSAN_OPTIONS=print_stacktrace=1
-  TSAN_OPTIONS=halt_on_error=1:suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp)
+  TSAN_OPTIONS=halt_on_error=1:suppressions=${bsgen_SOURCE_DIR}/tests/support/tsan.supp)
 
 # Makes `target` part of the build targets tests-<group> for each group.
 function(bsgen_group_test target)
@@ -66,7 +66,7 @@ function(bsgen_fuzz name)
   if(F_CORPUS)
     cmake_path(ABSOLUTE_PATH F_CORPUS BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   endif()
-  add_test(NAME fuzz.${name} COMMAND ${CMAKE_SOURCE_DIR}/tools/cmake/run_fuzzer $<TARGET_FILE:${name}>
+  add_test(NAME fuzz.${name} COMMAND ${bsgen_SOURCE_DIR}/tools/cmake/run_fuzzer $<TARGET_FILE:${name}>
     ${CMAKE_BINARY_DIR}/fuzz/${name} ${F_CORPUS})
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 3600)
   bsgen_group_test(${name} fuzz)
