@@ -282,7 +282,7 @@ __device__ __forceinline__ void dds_panel(const A& args, const Panel& panel, int
     ptx::cp_async_wait<0>();
     __syncthreads();
   }
-#pragma unroll 1
+#pragma unroll P::Schedule::kUnroll
   for (int s = 0; s < P::kNumStages - 1; ++s) {
     if (s < cta.num_stages) {
       cta.load_activations(s);

@@ -221,6 +221,7 @@ __device__ __forceinline__ void sdd_panel(const A& args, const Panel& panel) {
   using G = SddGeometry<P>;
   static_assert(G::kSharedBytes == P::kSharedBytes, "Params: kSharedBytes differs from what the tile needs");
   constexpr bool kPromote = P::kPromote > 0;
+  if (panel.count <= 0) return;  // closed forms: a short column's last cta
   Sdd<P> cta(args, ptx::shared_address(bsgen_shared), panel);
   const int num_stages = (cta.tokens + P::kSlice - 1) / P::kSlice;
   float sum[G::kTilesM][G::kTilesN][4];

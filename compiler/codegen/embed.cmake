@@ -1,0 +1,11 @@
+# Writes OUTPUT: every .cuh under ROOT as a map entry. Raw strings end with a delimiter that device code never holds.
+file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/bsgen/*.cuh)
+list(SORT files)
+set(text "#include \"compiler/codegen/templates.h\"\n\nnamespace bsgen::codegen {\n\n")
+string(APPEND text "const std::map<std::string, std::string>& embedded_templates() {\n  static const std::map<std::string, std::string> templates = {\n")
+foreach(file IN LISTS files)
+  file(READ ${ROOT}/${file} content)
+  string(APPEND text "      {\"${file}\", R\"bsgen-text(${content})bsgen-text\"},\n")
+endforeach()
+string(APPEND text "  };\n  return templates;\n}\n\n}  // namespace bsgen::codegen\n")
+file(WRITE ${OUTPUT} "${text}")
