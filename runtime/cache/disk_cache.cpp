@@ -23,14 +23,17 @@ std::string absolute_variable(const char* name) {
   return value && value[0] == '/' ? value : "";
 }
 
-// All missing folders of a path, private to this user.
+// All missing folders of a path, private to this user. errno tells why not.
 bool make_folders(const std::string& path) {
-  for (std::size_t at = 0; at != std::string::npos;) {
-    at = path.find('/', at + 1);
-    if (mkdir(path.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES && errno != EPERM) return false;
-  }
   struct stat facts;
-  return stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
+  if (stat(path.c_str(), &facts) == 0) {
+    errno = ENOTDIR;
+    return S_ISDIR(facts.st_mode);
+  }
+  if (errno != ENOENT) return false;
+  const auto slash = path.rfind('/');
+  if (slash != std::string::npos && slash > 0 && !make_folders(path.substr(0, slash))) return false;
+  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
 }
 
 // A file without a name, in the folder where it will get one; nothing remains of it if the process dies. Not every file

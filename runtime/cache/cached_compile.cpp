@@ -1,0 +1,49 @@
+#include "runtime/cache/cached_compile.h"
+
+#include "runtime/cache/kernel_store.h"
+#include "runtime/cache/prepare.h"
+
+namespace bsgen::runtime {
+namespace {
+
+// What was left open in `cache`, filled in from the environment.
+Expected<CacheOptions> completed(CacheOptions cache) {
+  BSGEN_ASSIGN(const Environment environment, Environment::read());
+  if (cache.directory.empty()) cache.directory = environment.cache_dir;
+  if (cache.cuda_dir.empty()) cache.cuda_dir = environment.cuda_dir;
+  return cache;
+}
+
+Expected<CompiledKernel> finish(Prepared prepared, const nvrtc::Toolchain& toolchain, const CacheOptions& cache, CompileReport* report) {
+  KernelStore store({.memory = false, .disk = cache.enabled, .directory = cache_directory(cache.directory), .logger = cache.logger});
+  BSGEN_ASSIGN(const KernelStore::Result result, store.get(prepared.key, about(prepared.plan), [&] {
+    return nvrtc::compile(toolchain, prepared.source, prepared.plan.arch);
+  }));
+  const bool compiled = result.origin == KernelOrigin::kCompiled;
+  if (report) {
+    *report = {result.origin, prepared.key.hex(), prepared.plan_ms, prepared.codegen_ms};
+    report->nvrtc_ms = compiled ? result.image->nvrtc_ms : 0;
+    report->assemble_ms = compiled ? result.image->assemble_ms : 0;
+  }
+  return CompiledKernel{std::move(prepared.plan), std::move(prepared.schedule), std::move(prepared.source), *result.image, prepared.plan_ms,
+                        prepared.codegen_ms};
+}
+
+}  // namespace
+
+Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
+                                        const CacheOptions& cache, CompileReport* report) {
+  BSGEN_ASSIGN(const CacheOptions where, completed(cache));
+  BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(where.cuda_dir));
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch, options, *toolchain));
+  return finish(std::move(prepared), *toolchain, where, report);
+}
+
+Expected<CompiledKernel> cached_compile(const Layout& layout, const plan::KernelPlan& plan, const CacheOptions& cache, CompileReport* report) {
+  BSGEN_ASSIGN(const CacheOptions where, completed(cache));
+  BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(where.cuda_dir));
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, plan, *toolchain));
+  return finish(std::move(prepared), *toolchain, where, report);
+}
+
+}  // namespace bsgen::runtime

@@ -1,0 +1,136 @@
+#include "bsgen/engine.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <sstream>
+
+#include "runtime/cache/kernel_store.h"
+#include "runtime/cache/prepare.h"
+#include "runtime/launch/loaded_kernel.h"
+
+namespace bsgen {
+
+using namespace runtime;
+
+std::string_view name(KernelOrigin origin) {
+  switch (origin) {
+    case KernelOrigin::kMemory: return "memory";
+    case KernelOrigin::kDisk: return "disk";
+    case KernelOrigin::kCompiled: return "compiled";
+  }
+  return "?";
+}
+
+struct Engine::Request::Data {
+  std::shared_ptr<Device> device;
+  const nvrtc::Toolchain* toolchain = nullptr;
+  Prepared prepared;
+  Digest id;  // of the loaded kernel: code, plan, bound layout and device
+};
+
+// Two tables: loaded kernels by request, and, inside the store, images by code; in tier table many of the former share one of
+// the latter.
+struct Engine::State {
+  struct Loaded {
+    Kernel kernel;
+    KernelOrigin origin;
+  };
+
+  EngineOptions options;
+  Status environment;  // what is wrong with the BSGEN_* variables
+  std::string template_dir;
+  KernelStore store;
+  MemoryCache<Kernel> kernels;
+  SingleFlight<Digest, Loaded, DigestHash> flights;
+
+  State(EngineOptions given, const Expected<Environment>& variables)
+      : options(std::move(given)),
+        environment(variables.status()),
+        store({.memory = true,
+               .disk = options.disk_cache,
+               .directory = cache_directory(!options.cache_dir.empty() || !variables ? options.cache_dir : variables->cache_dir),
+               .memory_entries = options.memory_entries,
+               .logger = options.logger}),
+        kernels(options.memory_entries) {
+    if (!variables) return;
+    if (options.cuda_dir.empty()) options.cuda_dir = variables->cuda_dir;
+    template_dir = variables->template_dir;
+  }
+
+  Expected<Loaded> load(const Request::Data& request) {
+    if (const auto kernel = kernels.find(request.id)) {  // landed while we took off
+      store.count_memory_hit();
+      return Loaded{*kernel, KernelOrigin::kMemory};
+    }
+    const Prepared& prepared = request.prepared;
+    BSGEN_ASSIGN(const KernelStore::Result result, store.get(prepared.key, about(prepared.plan), [&] {
+      return nvrtc::compile(*request.toolchain, prepared.source, prepared.plan.arch);
+    }));
+    BSGEN_ASSIGN(Kernel kernel, load_kernel(request.device, prepared.plan, prepared.schedule, *result.image));
+    kernels.insert(request.id, std::make_shared<const Kernel>(kernel));
+    return Loaded{std::move(kernel), result.origin};
+  }
+};
+
+namespace {
+
+// The kernel of a request holds its device, so an address in the table belongs to one device for as long as it is there.
+Digest request_id(const Prepared& prepared, const Device& device) {
+  Record record;
+  record.add("key", prepared.key.digest.view());
+  record.add("layout", prepared.plan.layout_hash.hex());
+  std::ostringstream plan;
+  prepared.plan.dump(plan);
+  record.add("plan", plan.str());
+  record.add("device", fmt::format("{}", reinterpret_cast<std::uintptr_t>(&device)));
+  return sha256(record.bytes());
+}
+
+}  // namespace
+
+Engine::Engine(EngineOptions options) : state_(std::make_unique<State>(std::move(options), Environment::read())) {}
+Engine::~Engine() = default;
+
+Expected<Engine::Request> Engine::request(const Layout& layout, const Problem& problem, std::shared_ptr<Device> device,
+                                          const CompileOptions& options, std::optional<Arch> arch) {
+  BSGEN_TRY(state_->environment);
+  if (!device) return Status(ErrorCode::kInvalidArgument, "engine: the device is null; Device::open(\"auto\") opens one");
+  CompileOptions completed = options;
+  if (completed.template_dir.empty()) completed.template_dir = state_->template_dir;
+  BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(state_->options.cuda_dir));
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch.value_or(device->info().arch), completed, *toolchain));
+  const Digest id = request_id(prepared, *device);
+  return Request(std::make_shared<const Request::Data>(Request::Data{std::move(device), toolchain, std::move(prepared), id}));
+}
+
+Expected<Kernel> Engine::kernel(const Request& request, CompileReport* report) {
+  const Request::Data& data = request.data();
+  KernelOrigin origin = KernelOrigin::kMemory;
+  std::shared_ptr<const Kernel> kernel = state_->kernels.find(data.id);
+  if (kernel) {
+    state_->store.count_memory_hit();
+  } else {
+    BSGEN_ASSIGN(const State::Loaded loaded, state_->flights.run(data.id, [&] { return state_->load(data); }));
+    kernel = std::make_shared<const Kernel>(loaded.kernel);
+    origin = loaded.origin;
+  }
+  if (report) {
+    *report = {origin, data.prepared.key.hex(), data.prepared.plan_ms, data.prepared.codegen_ms};
+    if (origin == KernelOrigin::kCompiled) {
+      report->nvrtc_ms = kernel->image().nvrtc_ms;
+      report->assemble_ms = kernel->image().assemble_ms;
+    }
+  }
+  return *kernel;
+}
+
+Expected<Kernel> Engine::kernel(const Layout& layout, const Problem& problem, std::shared_ptr<Device> device, const CompileOptions& options,
+                                CompileReport* report) {
+  BSGEN_ASSIGN(const Request planned, request(layout, problem, std::move(device), options));
+  return kernel(planned, report);
+}
+
+CacheStats Engine::stats() const { return state_->store.stats(); }
+
+}  // namespace bsgen

@@ -1,0 +1,26 @@
+// A request taken up to its key: plan, schedule, source. What Engine and cached_compile share.
+#pragma once
+
+#include "bsgen/compiler.h"
+#include "compiler/nvrtc/compile.h"
+#include "runtime/cache/kernel_key.h"
+
+namespace bsgen::runtime {
+
+struct Prepared {
+  plan::KernelPlan plan;
+  plan::Schedule schedule;
+  codegen::KernelSource source;
+  KernelKey key;
+  double plan_ms = 0, codegen_ms = 0;
+};
+
+Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
+                           const nvrtc::Toolchain& toolchain);
+// From a plan that somebody kept; plan_ms is the schedule's alone.
+Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const nvrtc::Toolchain& toolchain);
+
+// What `cache list` says of an entry: op, dtype, tier, layout.
+Record about(const plan::KernelPlan& plan);
+
+}  // namespace bsgen::runtime
