@@ -36,7 +36,7 @@ enum class Function : std::uint8_t { kMin, kMax, kAbs, kExp, kTanh, kSigmoid, kR
 // absolute. min, max, abs and relu are exact. fast: the variants with approximate instructions, for 16-bit outputs.
 //
 //   accurate   4 ulp of fp32 over the whole range
-//   fast       2^-13 relative and 2^-140 absolute: below a quarter of an fp16 and an eighth of a bf16 half-ulp
+//   fast       2^-13 relative and 2^-140 absolute: at most half of an fp16 and a sixteenth of a bf16 half-ulp
 struct ErrorBound {
   double relative = 0, absolute = 0;
 };
