@@ -120,6 +120,7 @@ struct MaskOptions {
   MatrixSize size{};                // {0, 0}: grid x block
   std::optional<double> keep{};     // keep ceil(keep x blocks of the grid), those with the most elements
   bool elements = false;            // .npy and .txt hold elements, not blocks
+  bool own_block = false;           // .npz in BSR form: its own block shape, whatever `block` says (else they must agree)
   std::optional<std::uint64_t> seed{};  // default of generators that draw
 };
 

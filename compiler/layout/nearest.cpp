@@ -1,0 +1,36 @@
+#include "compiler/layout/nearest.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace bsgen::layout {
+namespace {
+
+// Optimal string alignment distance, over three rows of its table.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    before.swap(above);
+    above.swap(row);
+  }
+  return above[b.size()];
+}
+
+}  // namespace
+
+std::string_view nearest(std::string_view name, std::span<const std::string_view> candidates) {
+  constexpr std::size_t kLongest = 64;  // no name of ours is near it; bounds the table
+  const auto closer = [&](std::string_view a, std::string_view b) {
+    return distance(name.substr(0, kLongest), a) < distance(name.substr(0, kLongest), b);
+  };
+  return *std::min_element(candidates.begin(), candidates.end(), closer);
+}
+
+}  // namespace bsgen::layout
