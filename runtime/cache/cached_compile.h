@@ -10,10 +10,10 @@
 namespace bsgen::runtime {
 
 struct CacheOptions {
-  std::string directory;  // empty: BSGEN_CACHE_DIR, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
+  std::string directory = {};  // empty: BSGEN_CACHE_DIR, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
   bool enabled = true;    // false: compile, and neither read nor write a cache
-  std::string cuda_dir;   // empty: BSGEN_CUDA_DIR, then the usual places
-  Logger logger;          // warnings about the cache; empty: silent
+  std::string cuda_dir = {};  // empty: BSGEN_CUDA_DIR, then the usual places
+  Logger logger = {};     // warnings about the cache; empty: silent
 };
 
 // Plan, schedule and source are always made; the image comes from the cache or, the same bytes, from the compilers. In `report`

@@ -73,8 +73,8 @@ struct CacheListing {
 Expected<CacheListing> list_cache(const std::string& directory, bool check);  // check: read and verify each; else names and sizes
 
 struct PruneLimits {
-  std::optional<std::uint64_t> max_bytes;
-  std::optional<std::int64_t> older_than_seconds;
+  std::optional<std::uint64_t> max_bytes = {};
+  std::optional<std::int64_t> older_than_seconds = {};
 };
 struct PruneResult {
   std::uint64_t removed = 0, removed_bytes = 0, kept = 0, kept_bytes = 0;

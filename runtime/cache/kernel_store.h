@@ -19,10 +19,10 @@ namespace bsgen::runtime {
 struct StoreOptions {
   bool memory = true;             // false: every request goes to the disk or the compiler
   bool disk = true;
-  std::string directory;          // as cache_directory() gives it
+  std::string directory = {};     // as cache_directory() gives it
   std::size_t memory_entries = 16384;
   std::uint64_t memory_bytes = 512ull << 20;
-  Logger logger;
+  Logger logger = {};
 };
 
 using SharedImage = std::shared_ptr<const KernelImage>;
