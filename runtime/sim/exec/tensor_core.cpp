@@ -59,6 +59,7 @@ std::string_view name(Isa isa) {
 MmaFunction mma_function(const MmaShape& shape, Isa isa) {
   if (!isa_available(isa)) return nullptr;
 #ifdef BSGEN_SIM_X86
+  if (isa == Isa::kAvx2) return mma_function_avx2(shape);
   if (isa == Isa::kAvx512) return mma_function_avx512(shape);
 #endif
   return mma_function_baseline(shape);

@@ -1,138 +1,111 @@
-// The mma in plain C++, for machines without AVX2: the algorithm of tensor_core_tile.h in loops over the 16 rows that any
-// compiler turns into the vectors it has.
-#include <bit>
-#include <cstdint>
+// Vector operations of tensor_core_vector.h for any machine: the compiler's generic vectors, which it maps to SSE2, NEON or
+// plain registers.
 #include <cstring>
 
 #include "runtime/sim/exec/fp_convert.h"
-#include "runtime/sim/exec/tensor_core_tile.h"
+#include "runtime/sim/exec/tensor_core_vector.h"
 
 namespace bsgen::sim {
-
 namespace {
 
-constexpr int kRows = 16, kCols = 8;
+struct Baseline {
+  static constexpr int kLanes = 8;
+  typedef int I __attribute__((vector_size(32)));
+  typedef float F __attribute__((vector_size(32)));
+  typedef unsigned U __attribute__((vector_size(32)));
+  typedef short S __attribute__((vector_size(32)));
+  typedef unsigned short US __attribute__((vector_size(32)));
+  typedef double D __attribute__((vector_size(64)));
+  typedef long long L __attribute__((vector_size(64)));
 
-template <int kK>
-struct Tile {
-  alignas(64) float a[kK][kRows];
-  alignas(64) int a_exponent[kK][kRows];
-  alignas(64) float b[kCols][kK];
-  alignas(64) int b_exponent[kCols][kK];
+  BSGEN_SIM_ALWAYS static I load(const std::uint32_t* p) {
+    I x;
+    std::memcpy(&x, p, sizeof x);
+    return x;
+  }
+  BSGEN_SIM_ALWAYS static void store(std::uint32_t* p, I x) { std::memcpy(p, &x, sizeof x); }
+  BSGEN_SIM_ALWAYS static F loadf(const float* p) { return *reinterpret_cast<const F*>(p); }
+  BSGEN_SIM_ALWAYS static void storef(float* p, F x) { *reinterpret_cast<F*>(p) = x; }
+  BSGEN_SIM_ALWAYS static I set(int x) { return I{} + x; }
+  BSGEN_SIM_ALWAYS static I set16(int x) { return (I)(S{} + static_cast<short>(x)); }
+  BSGEN_SIM_ALWAYS static F setf(float x) { return F{} + x; }  // x + 0: x is never -0 where the sign of a zero matters
+  BSGEN_SIM_ALWAYS static F as_float(I x) { return (F)x; }
+  BSGEN_SIM_ALWAYS static I as_int(F x) { return (I)x; }
+
+  BSGEN_SIM_ALWAYS static F mul(F a, F b) { return a * b; }
+  BSGEN_SIM_ALWAYS static I add(I a, I b) { return (I)((U)a + (U)b); }
+  BSGEN_SIM_ALWAYS static I sub(I a, I b) { return (I)((U)a - (U)b); }
+  BSGEN_SIM_ALWAYS static I max(I a, I b) { return a > b ? a : b; }
+  BSGEN_SIM_ALWAYS static I min(I a, I b) { return a < b ? a : b; }
+  BSGEN_SIM_ALWAYS static I bit_and(I a, I b) { return a & b; }
+  BSGEN_SIM_ALWAYS static I bit_or(I a, I b) { return a | b; }
+  BSGEN_SIM_ALWAYS static I bit_xor(I a, I b) { return a ^ b; }
+  template <int kN> BSGEN_SIM_ALWAYS static I shift_left(I x) { return (I)((U)x << kN); }
+  template <int kN> BSGEN_SIM_ALWAYS static I shift_right(I x) { return (I)((U)x >> kN); }
+  template <int kN> BSGEN_SIM_ALWAYS static I shift_right_signed(I x) { return x >> kN; }
+  BSGEN_SIM_ALWAYS static I add16(I a, I b) { return (I)((US)a + (US)b); }
+  BSGEN_SIM_ALWAYS static I max16(I a, I b) { return (I)((S)a > (S)b ? (S)a : (S)b); }
+  template <int kN> BSGEN_SIM_ALWAYS static I shift_right16(I x) { return (I)((US)x >> kN); }
+
+  BSGEN_SIM_ALWAYS static I select_equal(I a, I b, I yes, I no) { return a == b ? yes : no; }
+  BSGEN_SIM_ALWAYS static I select_equal16(I a, I b, I yes, I no) { return (I)((S)a == (S)b ? (S)yes : (S)no); }
+  BSGEN_SIM_ALWAYS static unsigned greater(I a, I b) { return negative(a > b); }
+  BSGEN_SIM_ALWAYS static unsigned negative(I x) {
+    unsigned bits = 0;
+    for (int i = 0; i < kLanes; ++i) bits |= static_cast<unsigned>(x[i] < 0) << i;
+    return bits;
+  }
+
+  // Out of range (rows that the scalar model decides) becomes 0, so that no conversion is undefined.
+  BSGEN_SIM_ALWAYS static I truncate(F x) {
+    const F kept = (x < 0x1p31f) & (x > -0x1p31f) ? x : F{};
+    return __builtin_convertvector(kept, I);
+  }
+  // As doubles the sums are exact, and clearing the last 29 of 52 bits cuts them to 24.
+  BSGEN_SIM_ALWAYS static F toward_zero(I x) {
+    const L exact = (L)__builtin_convertvector(x, D);
+    return __builtin_convertvector((D)(exact >> 29 << 29), F);
+  }
+  BSGEN_SIM_ALWAYS static F to_odd(I x) {
+    const L exact = (L)__builtin_convertvector(x, D);
+    const I inexact = __builtin_convertvector(exact != exact >> 29 << 29, I);
+    return as_float(as_int(toward_zero(x)) | (inexact & 1));
+  }
+
+  BSGEN_SIM_ALWAYS static void widen_halves(I x, F out[2]) {
+    for (int i = 0; i < kLanes; ++i) {
+      out[0][i] = f16_to_f32(static_cast<std::uint16_t>(x[i]));
+      out[1][i] = f16_to_f32(static_cast<std::uint16_t>(static_cast<unsigned>(x[i]) >> 16));
+    }
+  }
+  BSGEN_SIM_ALWAYS static F round_to_half(F x) {
+    for (int i = 0; i < kLanes; ++i) x[i] = f16_to_f32(f32_to_f16(x[i]));
+    return x;
+  }
+  BSGEN_SIM_ALWAYS static I narrow_halves(F low, F high) {
+    I x{};
+    for (int i = 0; i < kLanes; ++i) {
+      x[i] = static_cast<int>(f32_to_f16(low[i]) | std::uint32_t{f32_to_f16(high[i])} << 16);
+    }
+    return x;
+  }
+
+  BSGEN_SIM_ALWAYS static void gather_rows(const std::uint32_t* rows0, const std::uint32_t* rows8, int row0, I out[4]) {
+    const std::uint32_t* rows = row0 == 0 ? rows0 : rows8;
+    for (int t = 0; t < 4; ++t) {
+      for (int i = 0; i < kLanes; ++i) out[t][i] = static_cast<int>(rows[4 * i + t]);
+    }
+  }
+  BSGEN_SIM_ALWAYS static void scatter_rows(const I in[4], int row0, std::uint32_t* rows0, std::uint32_t* rows8) {
+    std::uint32_t* rows = row0 == 0 ? rows0 : rows8;
+    for (int t = 0; t < 4; ++t) {
+      for (int i = 0; i < kLanes; ++i) rows[4 * i + t] = static_cast<std::uint32_t>(in[t][i]);
+    }
+  }
 };
-
-template <MmaType kA, MmaType kB, int kK>
-void load(const Lanes* a, const Lanes* b, Tile<kK>& tile) {
-  constexpr int kE = per_register(kA), kBits = 32 / kE;
-  for (int k = 0; k < kK; ++k) {
-    for (int row = 0; row < kRows; ++row) {
-      const FragmentIndex at = a_index(kE, row, k);
-      tile.a[k][row] = decode<kA>(a[at.reg][at.lane] >> (kBits * at.element));
-      tile.a_exponent[k][row] = exponent_of<kA>(tile.a[k][row]);
-    }
-    for (int n = 0; n < kCols; ++n) {
-      const FragmentIndex at = b_index(kE, k, n);
-      tile.b[n][k] = decode<kB>(b[at.reg][at.lane] >> (kBits * at.element));
-      tile.b_exponent[n][k] = exponent_of<kB>(tile.b[n][k]);
-    }
-  }
-}
-
-float power_of_two(int exponent) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(exponent + 127) << 23);
-}
-
-// One step of one output column: c[row] += sum over k0 <= k < k0 + step.
-template <MmaType kA, MmaType kB, AccType kAcc, int kK>
-void column_step(const Tile<kK>& tile, int n, int k0, int step, int fraction_bits, float* c) {
-  int emax[kRows];
-  float scale[kRows];
-  std::int32_t even[kRows], odd[kRows];
-  for (int row = 0; row < kRows; ++row) {
-    emax[row] = kAcc == AccType::kF16 ? exponent_of<MmaType::kF16>(c[row])
-                                      : exponent_of<MmaType::kBf16>(c[row]);
-  }
-  for (int k = k0; k < k0 + step; ++k) {
-    for (int row = 0; row < kRows; ++row) {
-      const int e = tile.a_exponent[k][row] + tile.b_exponent[n][k];
-      emax[row] = e > emax[row] ? e : emax[row];
-    }
-  }
-  unsigned slow = 0;
-  for (int row = 0; row < kRows; ++row) {
-    const bool none = emax[row] < kZeroExponent / 2;
-    const int floor = kAcc == AccType::kF16 ? exponent_floor(kAcc) : kMinFastExponent;
-    const bool in_range = emax[row] <= kMaxFastExponent &&
-                          (kAcc == AccType::kF16 || none || emax[row] >= kMinFastExponent);
-    if (!in_range) slow |= 1u << row;
-    emax[row] = !in_range || emax[row] < floor ? floor : emax[row];
-    scale[row] = power_of_two(fraction_bits - emax[row]);
-  }
-  float exact[kRows];
-  unsigned patch = slow;
-  for (; patch != 0; patch &= patch - 1) {
-    const int row = std::countr_zero(patch);
-    float column[kK];
-    for (int k = 0; k < step; ++k) column[k] = tile.a[k0 + k][row];
-    exact[row] = dot_step_mixed(kA, kB, kAcc, column, &tile.b[n][k0], step, c[row], fraction_bits);
-  }
-  const auto addend = [&](float x, int row) {  // what is patched below must not reach a conversion
-    return slow >> row & 1 ? 0 : static_cast<std::int32_t>(x * scale[row]);
-  };
-  for (int row = 0; row < kRows; ++row) even[row] = addend(c[row], row), odd[row] = 0;
-  for (int k = k0; k < k0 + step; k += 2) {
-    for (int row = 0; row < kRows; ++row) {
-      even[row] += addend(tile.a[k][row] * tile.b[n][k], row);
-      odd[row] += addend(tile.a[k + 1][row] * tile.b[n][k + 1], row);
-    }
-  }
-  for (int row = 0; row < kRows; ++row) {
-    const double sum = static_cast<double>(even[row]) + static_cast<double>(odd[row]);
-    if constexpr (kAcc == AccType::kF16) {
-      const double value = sum * static_cast<double>(power_of_two(emax[row] - fraction_bits));
-      c[row] = f16_to_f32(f64_to_f16(value));
-    } else {
-      const int bits = result_bits(kA, fraction_bits);
-      const std::uint64_t kept = std::bit_cast<std::uint64_t>(sum) & ~std::uint64_t{0} << (52 - bits);
-      c[row] = static_cast<float>(std::bit_cast<double>(kept)) *
-               power_of_two(emax[row] - fraction_bits);
-    }
-  }
-  for (; slow != 0; slow &= slow - 1) c[std::countr_zero(slow)] = exact[std::countr_zero(slow)];
-}
-
-template <MmaType kA, MmaType kB, AccType kAcc, int kK>
-void mma(const Lanes* a, const Lanes* b, const Lanes* c, const MutableLanes* d,
-         const TensorCoreModel& model) {
-  Tile<kK> tile;
-  load<kA, kB, kK>(a, b, tile);
-  const int step = step_of(kA, model, kK), bits = fraction_bits_of(kA, model);
-  float out[kCols][kRows];
-  for (int n = 0; n < kCols; ++n) {
-    for (int row = 0; row < kRows; ++row) {
-      const FragmentIndex at = c_index(kAcc, row, n);
-      const std::uint32_t word = c[at.reg][at.lane];
-      out[n][row] = kAcc == AccType::kF32 ? std::bit_cast<float>(word)
-                                          : decode<MmaType::kF16>(word >> (16 * at.element) & 0xffff);
-    }
-    for (int k = 0; k < kK; k += step) column_step<kA, kB, kAcc, kK>(tile, n, k, step, bits, out[n]);
-  }
-  for (int n = 0; n < kCols; n += kAcc == AccType::kF16 ? 2 : 1) {
-    for (int row = 0; row < kRows; ++row) {
-      const FragmentIndex at = c_index(kAcc, row, n);
-      d[at.reg][at.lane] = kAcc == AccType::kF32
-                               ? std::bit_cast<std::uint32_t>(out[n][row])
-                               : f32_to_f16(out[n][row]) | std::uint32_t{f32_to_f16(out[n + 1][row])} << 16;
-    }
-  }
-}
 
 }  // namespace
 
-MmaFunction mma_function_baseline(const MmaShape& shape) {
-  return dispatch_shape(shape, []<MmaType kA, MmaType kB, AccType kAcc, int kK>() -> MmaFunction {
-    return &mma<kA, kB, kAcc, kK>;
-  });
-}
+MmaFunction mma_function_baseline(const MmaShape& shape) { return make_mma_function<Baseline>(shape); }
 
 }  // namespace bsgen::sim

@@ -77,10 +77,10 @@ inline float decode(std::uint32_t bits) {
   return std::bit_cast<float>(sign | ((magnitude << (23 - f.mantissa_bits)) + kRebias));
 }
 
-// Exponents as the vector code adds and compares them, in 16 bits with saturation. A zero loses against every product, an
+// Exponents as the vector code adds and compares them, two of them within 16 bits. A zero loses against every product, an
 // infinity or NaN wins against every one (also times a zero), so one comparison of the maximum finds both.
 inline constexpr int kZeroExponent = -8192;
-inline constexpr int kSpecialExponent = 16384;
+inline constexpr int kSpecialExponent = 16000;
 
 // The aligning exponent of an operand given as the float32 that equals it.
 template <MmaType kType>
