@@ -1,0 +1,34 @@
+// What a run came to, and its three forms: text, JSON and a folder of .npy files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/sim/sim_device.h"
+#include "runtime/verify/verify.h"
+#include "tools/bsgen/cli.h"
+#include "tools/bsgen/text.h"
+
+namespace bsgen::cli {
+
+struct RunOutcome {
+  DeviceInfo device;
+  std::int64_t tokens = 0;
+  verify::HostTensor result;
+  verify::Verdict verdict;
+  std::vector<std::string> failures;  // empty: passed
+  std::string digest;
+  double seconds = 0;  // of all launches, on sim the simulation's
+  // sim alone
+  std::vector<sim::Diagnostic> diagnostics;
+  sim::Counters counters;
+  std::uint64_t floor_bytes = 0, useful_flops = 0;
+};
+
+std::string run_text(const PlanRequest& request, const plan::KernelPlan& plan, const RunOutcome& outcome);
+Json run_json(const PlanRequest& request, const plan::KernelPlan& plan, const RunOutcome& outcome);  // DESIGN section 8
+// x.npy, w.npy, y.npy, layout.npy, epilogue_NAME.npy, reference as the result came out, and README.txt that says which is which.
+Status save_run(const std::string& folder, const PlanRequest& request, const verify::Operands& operands, const RunOutcome& outcome);
+
+}  // namespace bsgen::cli
