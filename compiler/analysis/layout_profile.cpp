@@ -81,6 +81,9 @@ LayoutProfile profile(const Layout& layout) {
 
   const auto offsets = layout.row_offsets();
   const auto cols = layout.block_cols();
+  // What the last block row and column have inside the matrix.
+  const std::int64_t last_height = layout.rows() - (p.grid_rows - 1) * layout.block().rows;
+  const std::int64_t last_width = layout.cols() - (p.grid_cols - 1) * layout.block().cols;
   std::vector<std::int64_t> row_lengths(p.heads * p.grid_rows), col_lengths(p.heads * p.grid_cols, 0);
   for (std::int64_t row = 0; row < p.heads * p.grid_rows; ++row) {
     row_lengths[row] = offsets[row + 1] - offsets[row];
@@ -89,6 +92,11 @@ LayoutProfile profile(const Layout& layout) {
     const bool last = (row + 1) % p.grid_rows == 0;
     std::int64_t below = offsets[row + 1];
     const std::int64_t below_end = last ? below : offsets[row + 2];
+    if (row_lengths[row] > 0) {
+      const bool clipped = cols[below - 1] == p.grid_cols - 1;
+      p.num_elements += (last ? last_height : layout.block().rows) *
+                        (row_lengths[row] * layout.block().cols - (clipped ? layout.block().cols - last_width : 0));
+    }
     std::array<std::int64_t, 5> previous_panel{-1, -1, -1, -1, -1};
     for (std::int64_t n = offsets[row]; n < offsets[row + 1]; ++n) {
       const std::int32_t j = cols[n];

@@ -30,6 +30,7 @@ inline constexpr std::array<int, 5> kPanelWidths{1, 2, 4, 8, 16};
 
 struct LayoutProfile {
   std::int64_t heads = 0, grid_rows = 0, grid_cols = 0, num_blocks = 0;
+  std::int64_t num_elements = 0;  // of present blocks, inside the matrix: useful FLOP per token are twice this
   double density = 0;
   LengthHistogram rows, cols;
 

@@ -71,7 +71,11 @@ struct Format {
 
 Expected<Layout> read_text_form(const MaskInput& input) {
   BSGEN_TRY(refuse_element_options(input));
-  return input.in_file(Layout::parse_text(input.text()));
+  auto layout = input.in_file(Layout::parse_text(input.text()));
+  if (layout && !input.options.own_block && layout->block() != input.options.block)
+    return input.error(fmt::format("has blocks of {0}, {1} was asked for; use --block {0}", to_string(layout->block()),
+                                   to_string(input.options.block)));
+  return layout;
 }
 
 constexpr Format kFormats[] = {{".txt", read_txt}, {".npy", read_npy},   {".npz", read_npz},

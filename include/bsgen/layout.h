@@ -120,11 +120,11 @@ struct MaskOptions {
   MatrixSize size{};                // {0, 0}: grid x block
   std::optional<double> keep{};     // keep ceil(keep x blocks of the grid), those with the most elements
   bool elements = false;            // .npy and .txt hold elements, not blocks
-  bool own_block = false;           // .npz in BSR form: its own block shape, whatever `block` says (else they must agree)
+  bool own_block = false;           // .npz (BSR) and .layout: their own block shape, whatever `block` says; else both must agree
   std::optional<std::uint64_t> seed{};  // default of generators that draw
 };
 
-// Reads a mask file (.txt .npy .npz .mtx .smtx, "-" is text on standard input) or runs a generator
+// Reads a mask file (.txt .npy .npz .mtx .smtx .layout, "-" is text on standard input) or runs a generator
 // ("banded:64x64:width=3"). The formats, generators and their keys are listed in docs/reference/masks.md.
 Expected<Layout> read_mask(const std::string& path_or_generator, const MaskOptions& options);
 // The same from bytes; `name` decides the format by its ending and stands in messages.
