@@ -6,12 +6,13 @@
 namespace bsgen::runtime {
 namespace {
 
-// What was left open in `cache`, filled in from the environment.
-Expected<CacheOptions> completed(CacheOptions cache) {
+// What was left open in the options, filled in from the environment.
+Status complete(CacheOptions& cache, CompileOptions& options) {
   BSGEN_ASSIGN(const Environment environment, Environment::read());
   if (cache.directory.empty()) cache.directory = environment.cache_dir;
   if (cache.cuda_dir.empty()) cache.cuda_dir = environment.cuda_dir;
-  return cache;
+  if (options.template_dir.empty()) options.template_dir = environment.template_dir;
+  return {};
 }
 
 Expected<CompiledKernel> finish(Prepared prepared, const nvrtc::Toolchain& toolchain, const CacheOptions& cache, CompileReport* report) {
@@ -33,16 +34,20 @@ Expected<CompiledKernel> finish(Prepared prepared, const nvrtc::Toolchain& toolc
 
 Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
                                         const CacheOptions& cache, CompileReport* report) {
-  BSGEN_ASSIGN(const CacheOptions where, completed(cache));
+  CacheOptions where = cache;
+  CompileOptions how = options;
+  BSGEN_TRY(complete(where, how));
   BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(where.cuda_dir));
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch, options, *toolchain));
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch, how, *toolchain));
   return finish(std::move(prepared), *toolchain, where, report);
 }
 
 Expected<CompiledKernel> cached_compile(const Layout& layout, const plan::KernelPlan& plan, const CacheOptions& cache, CompileReport* report) {
-  BSGEN_ASSIGN(const CacheOptions where, completed(cache));
+  CacheOptions where = cache;
+  CompileOptions how = plan.options;
+  BSGEN_TRY(complete(where, how));
   BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(where.cuda_dir));
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, plan, *toolchain));
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, plan, how, *toolchain));
   return finish(std::move(prepared), *toolchain, where, report);
 }
 

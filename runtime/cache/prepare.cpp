@@ -15,12 +15,13 @@ double ms_since(Clock::time_point begin) { return std::chrono::duration<double, 
 
 }  // namespace
 
-Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const nvrtc::Toolchain& toolchain) {
+Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const CompileOptions& options,
+                           const nvrtc::Toolchain& toolchain) {
   const auto begin = Clock::now();
   plan::Schedule schedule = plan::make_schedule(plan, layout);
   const double plan_ms = ms_since(begin);
   const auto middle = Clock::now();
-  BSGEN_ASSIGN(codegen::KernelSource source, codegen::generate(plan, schedule, layout, plan.options));
+  BSGEN_ASSIGN(codegen::KernelSource source, codegen::generate(plan, schedule, layout, options));
   const double codegen_ms = ms_since(middle);
   KernelKey key = kernel_key(source, plan.arch, identity(toolchain, plan.arch));
   return Prepared{std::move(plan), std::move(schedule), std::move(source), std::move(key), plan_ms, codegen_ms};
@@ -29,9 +30,10 @@ Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const nv
 Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
                            const nvrtc::Toolchain& toolchain) {
   const auto begin = Clock::now();
+  BSGEN_TRY(problem.validate(layout, arch));
   BSGEN_ASSIGN(plan::KernelPlan plan, plan::choose(layout, problem, arch, options));
   const double choose_ms = ms_since(begin);
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, std::move(plan), toolchain));
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, std::move(plan), options, toolchain));
   prepared.plan_ms += choose_ms;
   return prepared;
 }

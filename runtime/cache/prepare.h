@@ -17,8 +17,8 @@ struct Prepared {
 
 Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
                            const nvrtc::Toolchain& toolchain);
-// From a plan that somebody kept; plan_ms is the schedule's alone.
-Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const nvrtc::Toolchain& toolchain);
+// From a plan that somebody kept; plan_ms is the schedule's alone. options: the template folder, which no plan names.
+Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const CompileOptions& options, const nvrtc::Toolchain& toolchain);
 
 // What `cache list` says of an entry: op, dtype, tier, layout.
 Record about(const plan::KernelPlan& plan);
