@@ -80,9 +80,12 @@ Expected<Results> build(const PlanArguments& arguments, const PlanRequest& reque
   if (last < stage_index("profile")) return results;
   BSGEN_ASSIGN(results.planned, make_plan(request));
   if (last < stage_index("cuda")) return results;
-  BSGEN_ASSIGN(results.sourced, make_source(request, results.planned->plan));
-  if (last < stage_index("ptx")) return results;
-  BSGEN_ASSIGN(results.imaged, make_image(arguments, request, *results.planned, *results.sourced));
+  if (last < stage_index("ptx")) {
+    BSGEN_ASSIGN(results.sourced, make_source(request, results.planned->plan));
+    return results;
+  }
+  BSGEN_ASSIGN(results.imaged, make_image(arguments, request, *results.planned));
+  results.sourced = results.imaged->sourced;
   return results;
 }
 

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "compiler/epilogue/epilogue.h"
+#include "compiler/plan/choose.h"
 #include "tools/bsgen/cli.h"
 
 namespace bsgen::cli {
@@ -137,9 +138,10 @@ Expected<PlanRequest> resolve(const PlanArguments& a, const Device* device) {
   BSGEN_ASSIGN(Layout layout, read_layout(a.mask));
   if (plan) {
     BSGEN_TRY(fits(a.plan_file, *plan, layout));
+    BSGEN_TRY(plan::check_against(*plan, layout).with_context("reading " + a.plan_file));
+    plan->options.template_dir = environment().template_dir;
     problem = plan->problem;
     options = plan->options;
-    options.template_dir = environment().template_dir;
     arch = plan->arch;
   }
   BSGEN_TRY(problem.validate(layout, arch));

@@ -18,17 +18,19 @@ struct Planned {
 Expected<Planned> make_plan(const PlanRequest& request);
 
 struct Sourced {
+  plan::Schedule schedule;
   codegen::KernelSource source;
   double codegen_ms = 0;
 };
 Expected<Sourced> make_source(const PlanRequest& request, const plan::KernelPlan& plan);
 
 struct Imaged {
+  Sourced sourced;
   KernelImage image;     // its cubin is empty where nvJitLink is missing
-  CompileReport report;  // origin and key; plan_ms and codegen_ms are those given
+  CompileReport report;  // times of stages that the cache spared are 0
 };
 // From the cache unless `arguments` say --no-cache, else compiled; what the cache has to complain about goes to standard error.
-Expected<Imaged> make_image(const PlanArguments& arguments, const PlanRequest& request, const Planned& planned, const Sourced& sourced);
+Expected<Imaged> make_image(const PlanArguments& arguments, const PlanRequest& request, const Planned& planned);
 
 // What the library logs, filtered by BSGEN_LOG, on standard error.
 Logger standard_error_logger();

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "compiler/nvrtc/compile.h"
+#include "bsgen/engine.h"
 #include "compiler/plan/schedule.h"
 #include "runtime/sim/sim_device.h"
 #include "runtime/verify/verify.h"
@@ -22,6 +22,7 @@ struct PageRun {
   verify::Verdict verdict;
   sim::LaunchReport report;
   std::uint64_t floor_bytes = 0, useful_flops = 0;
+  bool passed() const { return verdict.passed && !report.failed(); }
 };
 
 struct PageInput {
@@ -31,10 +32,9 @@ struct PageInput {
   const plan::Schedule& schedule;
   const codegen::KernelSource& source;
   const KernelImage* image = nullptr;  // nullptr: not compiled, `image_note` says why
-  std::string image_note;
-  double plan_ms = 0, codegen_ms = 0;
-  std::string key;
-  std::optional<PageRun> run;
+  std::string image_note{};
+  CompileReport report{};
+  std::optional<PageRun> run{};
 };
 
 // At most 5 MB for 600,000 blocks; what would burst that is cut and marked as cut.

@@ -190,11 +190,12 @@ Json report_model(const PageInput& input) {
           {"spill_bytes", image.resources.spill_bytes},
           {"local_bytes", image.resources.local_bytes},
           {"code_bytes", image.resources.code_bytes},
-          {"plan_ms", input.plan_ms},
-          {"codegen_ms", input.codegen_ms},
-          {"nvrtc_ms", image.nvrtc_ms},
-          {"assemble_ms", image.assemble_ms},
-          {"key", input.key}};
+          {"plan_ms", input.report.plan_ms},
+          {"codegen_ms", input.report.codegen_ms},
+          {"nvrtc_ms", input.report.nvrtc_ms},
+          {"assemble_ms", input.report.assemble_ms},
+          {"source", name(input.report.origin)},
+          {"key", input.report.key}};
 }
 
 Json run_model(const PageRun& run) {
@@ -208,7 +209,7 @@ Json run_model(const PageRun& run) {
   const sim::Counters& c = run.report.counters;
   return {{"tokens", run.tokens},
           {"device", run.device},
-          {"passed", run.verdict.passed && !run.report.failed()},
+          {"passed", run.passed()},
           {"worst_error", run.verdict.worst_error},
           {"worst_at", run.verdict.worst_at},
           {"reason", run.verdict.reason},

@@ -96,7 +96,7 @@ function showMeasures() {
       cards.push(measure("Code", bytes(R.code_bytes), "", "machine code of the entry"));
     }
     const times = [["plan", R.plan_ms], ["CUDA", R.codegen_ms], ["NVRTC", R.nvrtc_ms], ["assembly", R.assemble_ms]], total = times.reduce((sum, t) => sum + t[1], 0);
-    cards.push(measure("Ready after", number(total), "ms", times.map(([what, ms]) => `${what} ${number(ms)}`).join(" · ")));
+    cards.push(measure("Ready after", number(total), "ms", times.map(([what, ms]) => `${what} ${number(ms)}`).join(" · ") + (R.source === "compiled" ? "" : ` (the image came from the ${R.source} cache)`)));
   }
   if (!cards.length) cards.push(el("div", {class: "measure"}, el("div", {class: "note"}, model.report_note || "Nothing was compiled or run.")));
   $("measures").replaceChildren(...cards);
