@@ -1,0 +1,207 @@
+#include "bsgen/engine.h"
+
+#include <atomic>
+#include <barrier>
+#include <chrono>
+#include <thread>
+
+#include "compiler/nvrtc/compile.h"
+#include "runtime/cache/cached_compile.h"
+#include "runtime/launch/loaded_kernel.h"
+#include "tests/unit/cache/cache_fixture.h"
+
+using namespace bsgen;
+using namespace bsgen::test;
+
+namespace {
+
+// A device that keeps what it is given and runs nothing.
+class NoteDevice : public Device {
+ public:
+  NoteDevice() {
+    info_.kind = info_.name = "note";
+    info_.arch = {.number = 80, .suffix = '\0'};
+  }
+  const DeviceInfo& info() const override { return info_; }
+  Status copy_in(std::uint64_t, std::span<const std::byte>) override { return {}; }
+  Status copy_out(std::span<std::byte>, std::uint64_t) override { return {}; }
+  Expected<std::shared_ptr<const DeviceFunction>> load(const KernelImage&, std::uint32_t) override {
+    ++loads;
+    if (refuse) return Status(ErrorCode::kDevice, "note: refused");
+    return std::make_shared<const DeviceFunction>();
+  }
+  Status launch(const DeviceFunction&, const LaunchConfig&, std::span<const std::byte>, Stream) override { return {}; }
+  Status synchronize(Stream) override { return {}; }
+
+  std::atomic<int> loads{0};
+  std::atomic<bool> refuse{false};
+
+ protected:
+  Expected<std::uint64_t> allocate_memory(std::size_t) override { return std::uint64_t{4096}; }
+  void free_memory(std::uint64_t) override {}
+
+ private:
+  DeviceInfo info_;
+};
+
+Layout small_layout() { return *Layout::from_bits({1, 1, 0, 1}, 2, 2, {32, 32}); }
+Layout other_layout() { return *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32}); }  // of the same class
+CompileOptions table() {
+  CompileOptions options;
+  options.tier = Tier::kTable;
+  return options;
+}
+bool have_nvrtc() {
+  const auto environment = Environment::read();
+  return nvrtc::open_toolchain(environment ? environment->cuda_dir : "").ok();
+}
+#define BSGEN_NEED_NVRTC() \
+  if (!have_nvrtc()) BSGEN_SKIP("NVRTC not found")
+
+}  // namespace
+
+TEST_CASE("an_engine_s_kernel_comes_from_the_compiler_then_memory_then_disk") {
+  BSGEN_NEED_NVRTC();
+  const CacheFolder folder;
+  const auto device = std::make_shared<NoteDevice>();
+  CompileReport report;
+  Engine engine({.cache_dir = folder.str()});
+  const auto kernel = engine.kernel(small_layout(), {}, device, table(), &report);
+  INFO(kernel.status().message());
+  REQUIRE(kernel);
+  CHECK(report.origin == KernelOrigin::kCompiled);
+  CHECK(report.nvrtc_ms > 0);
+  CHECK(report.key.size() == 64);
+  CHECK(kernel->image().verify() == Status());
+  const auto again = engine.kernel(small_layout(), {}, device, table(), &report);
+  REQUIRE(again);
+  CHECK(report.origin == KernelOrigin::kMemory);
+  CHECK(report.nvrtc_ms == 0);
+  CHECK(&again->loaded() == &kernel->loaded());
+  CHECK(device->loads == 1);
+
+  Engine later({.cache_dir = folder.str()});
+  const auto third = later.kernel(small_layout(), {}, device, table(), &report);
+  REQUIRE(third);
+  CHECK(report.origin == KernelOrigin::kDisk);
+  CHECK(third->image() == kernel->image());
+  const CacheStats stats = later.stats();
+  CHECK((stats.entries == 1 && stats.hits_disk == 1 && stats.compiles == 0));
+}
+
+TEST_CASE("layouts_of_one_class_share_one_compile_in_tier_table") {
+  BSGEN_NEED_NVRTC();
+  const CacheFolder folder;
+  const auto device = std::make_shared<NoteDevice>();
+  Engine engine({.cache_dir = folder.str()});
+  CompileReport first, second;
+  const auto a = engine.kernel(small_layout(), {}, device, table(), &first);
+  const auto b = engine.kernel(other_layout(), {}, device, table(), &second);
+  REQUIRE(a);
+  REQUIRE(b);
+  CHECK(first.key == second.key);
+  CHECK(second.origin == KernelOrigin::kMemory);
+  CHECK(a->loaded().plan.layout_hash != b->loaded().plan.layout_hash);  // each bound to its own schedule
+  CHECK(engine.stats().compiles == 1);
+  CHECK(device->loads == 2);
+}
+
+TEST_CASE("each_device_gets_its_own_loaded_kernel_from_one_image") {
+  BSGEN_NEED_NVRTC();
+  const CacheFolder folder;
+  const auto one = std::make_shared<NoteDevice>(), two = std::make_shared<NoteDevice>();
+  Engine engine({.cache_dir = folder.str()});
+  const auto a = engine.kernel(small_layout(), {}, one, table());
+  const auto b = engine.kernel(small_layout(), {}, two, table());
+  REQUIRE(a);
+  REQUIRE(b);
+  CHECK(a->loaded().device == one);
+  CHECK(b->loaded().device == two);
+  CHECK(engine.stats().compiles == 1);
+}
+
+TEST_CASE("threads_that_ask_an_engine_for_one_kernel_compile_and_load_it_once") {
+  BSGEN_NEED_NVRTC();
+  constexpr int kThreads = 8;
+  const CacheFolder folder;
+  const auto device = std::make_shared<NoteDevice>();
+  Engine engine({.cache_dir = folder.str()});
+  std::barrier start(kThreads);
+  std::atomic<int> failed{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&] {
+      const auto request = engine.request(small_layout(), {}, device, table());
+      start.arrive_and_wait();
+      if (!request || !engine.kernel(*request)) ++failed;
+    });
+  for (auto& thread : threads) thread.join();
+  CHECK(failed == 0);
+  CHECK(engine.stats().compiles == 1);
+  CHECK(device->loads == 1);
+}
+
+TEST_CASE("a_device_that_refuses_a_kernel_is_asked_again") {
+  BSGEN_NEED_NVRTC();
+  const CacheFolder folder;
+  const auto device = std::make_shared<NoteDevice>();
+  Engine engine({.cache_dir = folder.str()});
+  device->refuse = true;
+  CHECK(engine.kernel(small_layout(), {}, device, table()).status() == Status(ErrorCode::kDevice, "note: refused"));
+  device->refuse = false;
+  CHECK(engine.kernel(small_layout(), {}, device, table()));
+  CHECK(engine.stats().compiles == 1);
+}
+
+TEST_CASE("a_null_device_is_refused_by_the_engine") {
+  Engine engine({.disk_cache = false});
+  CHECK(engine.request(small_layout(), {}, nullptr).status().code() == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("a_hit_from_a_held_request_takes_less_than_a_microsecond") {
+  BSGEN_NEED_NVRTC();
+  const auto device = std::make_shared<NoteDevice>();
+  Engine engine({.disk_cache = false});
+  const auto request = engine.request(small_layout(), {}, device, table());
+  REQUIRE(request);
+  REQUIRE(engine.kernel(*request));
+  double best = 1e9;
+  for (int round = 0; round < 20; ++round) {
+    constexpr int kHits = 10000;
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < kHits; ++i) (void)engine.kernel(*request);
+    best = std::min(best, std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin).count() / kHits);
+  }
+  std::printf("a hit from a held request: %.0f ns\n", best);
+  CHECK(best < 1000);
+}
+
+TEST_CASE("cached_compile_and_the_engine_share_entries") {
+  BSGEN_NEED_NVRTC();
+  const CacheFolder folder;
+  CompileReport report;
+  runtime::CacheOptions cache;
+  cache.directory = folder.str();
+  const Arch arch{.number = 80, .suffix = '\0'};
+  const auto first = runtime::cached_compile(small_layout(), {}, arch, table(), cache, &report);
+  INFO(first.status().message());
+  REQUIRE(first);
+  CHECK(report.origin == KernelOrigin::kCompiled);
+  const auto from_plan = runtime::cached_compile(small_layout(), first->plan, cache, &report);
+  REQUIRE(from_plan);
+  CHECK(report.origin == KernelOrigin::kDisk);
+  CHECK(from_plan->image == first->image);
+  CHECK(from_plan->source == first->source);
+  CHECK(from_plan->schedule == first->schedule);
+
+  Engine engine({.cache_dir = folder.str()});
+  REQUIRE(engine.kernel(small_layout(), {}, std::make_shared<NoteDevice>(), table(), &report));
+  CHECK(report.origin == KernelOrigin::kDisk);
+
+  cache.enabled = false;
+  const auto uncached = runtime::cached_compile(small_layout(), {}, arch, table(), cache, &report);
+  REQUIRE(uncached);
+  CHECK(report.origin == KernelOrigin::kCompiled);
+  CHECK(uncached->image.ptx == first->image.ptx);
+  CHECK(uncached->image.cubin == first->image.cubin);
+}
