@@ -1,4 +1,4 @@
-// PTX's conversions and 16-bit arithmetic, bit for bit, for one value. The 32 lanes of a register: lane_math.h.
+// PTX's conversions and 16-bit arithmetic, bit for bit, for one value; loops over lanes vectorise.
 //
 //   d = f32_to_bf16(x);          // cvt.rn.bf16.f32
 //   d = fma_f16(a, b, c);        // fma.rn.f16

@@ -1,4 +1,4 @@
-// The tensor core's arithmetic, bit for bit (docs/design/sim.md has the model and what backs it).
+// The tensor core's arithmetic, bit for bit (docs/design/tensor-core.md has the model and what backs it).
 //
 // A register operand is 32 lanes x 32 bits, as the warp register file holds it; fragment ownership per the PTX ISA section
 // "Matrix multiply-accumulate operation using mma instruction". All functions are pure and thread-safe.

@@ -1,5 +1,0 @@
-#include "runtime/sim/exec/lane_math_impl.h"
-
-namespace bsgen::sim {
-const LaneMath& lane_math_baseline() { return kLaneMath; }
-}  // namespace bsgen::sim
