@@ -134,7 +134,10 @@ Structure recognise(const Layout& layout) {
 
   if (!head.row(0).empty()) {
     Structure squares = plain(StructureKind::kBlockDiagonal);
+    // The first square's width, or its height where the grid is too narrow to show the width.
     squares.size = static_cast<std::int64_t>(head.row(0).size());
+    if (squares.size == head.cols)
+      while (squares.size < head.rows && !head.row(squares.size).empty()) ++squares.size;
     if (num_blocks(squares) == blocks && describes(squares, head)) return squares;
   }
   if (const auto diagonals = whole_diagonals(head); !diagonals.empty())

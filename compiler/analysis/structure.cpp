@@ -65,9 +65,12 @@ int log2_of(std::int64_t power_of_two) {
   return std::countr_zero(static_cast<std::uint64_t>(power_of_two));
 }
 
-// Butterfly, row i of a grid with 2^bits columns. Inside the first `cols` rows: i itself and i with one bit flipped. In the
-// next `cols` rows only the flip that brings it back inside. Further down nothing.
+// Butterfly. The first `cols` rows hold i itself and i with one bit flipped. Further down only flipping the top bit can lead
+// back inside, and does so in the first `cols` rows after each power of two.
 bool inside(const View& v, std::int64_t i) { return i < v.cols(); }
+std::int64_t without_top_bit(std::int64_t i) {
+  return i - static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(i)));
+}
 
 std::int64_t count(const View& v, std::int64_t i) {
   switch (v.kind()) {
@@ -95,7 +98,7 @@ std::int64_t count(const View& v, std::int64_t i) {
       return n;
     }
     case StructureKind::kButterfly:
-      return inside(v, i) ? log2_of(v.cols()) + 1 : i < 2 * v.cols() ? 1 : 0;
+      return inside(v, i) ? log2_of(v.cols()) + 1 : without_top_bit(i) < v.cols() ? 1 : 0;
   }
   return 0;
 }
@@ -119,7 +122,7 @@ std::int64_t nth(const View& v, std::int64_t i, std::int64_t n) {
       return i + v.diagonal(k + static_cast<int>(n));
     }
     case StructureKind::kButterfly: {
-      if (!inside(v, i)) return i - v.cols();
+      if (!inside(v, i)) return without_top_bit(i);
       // Clearing a bit gives a smaller column, the highest bit the smallest; then i; then setting bits, low to high.
       std::int64_t rank = 0;
       for (int bit = log2_of(v.cols()) - 1; bit >= 0; --bit)
@@ -175,8 +178,11 @@ std::int64_t start(const View& v, std::int64_t i) {
       }
       return sum;
     }
-    case StructureKind::kButterfly:
-      return std::min(i, cols) * (log2_of(cols) + 1) + clamp(i - cols, 0, cols);
+    case StructureKind::kButterfly: {
+      std::int64_t sum = std::min(i, cols) * (log2_of(cols) + 1);
+      for (std::int64_t power = cols; power < v.rows(); power *= 2) sum += clamp(i - power, 0, cols);
+      return sum;
+    }
   }
   return 0;
 }

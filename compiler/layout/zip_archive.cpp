@@ -163,7 +163,9 @@ void ZipWriter::add(std::string_view name, std::string_view head, std::string_vi
   z_stream stream{};
   deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
   const auto feed = [&](std::string_view part, int flush) {
-    crc = static_cast<std::uint32_t>(crc32_z(crc, reinterpret_cast<const Bytef*>(part.data()), part.size()));
+    // Without bytes crc32_z would begin anew.
+    if (!part.empty())
+      crc = static_cast<std::uint32_t>(crc32_z(crc, reinterpret_cast<const Bytef*>(part.data()), part.size()));
     bytes += part.size();
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(part.data()));
     stream.avail_in = static_cast<uInt>(part.size());
