@@ -127,7 +127,7 @@ Status compile_error(const Toolchain& toolchain, const codegen::KernelSource& so
 
 }  // namespace
 
-Expected<KernelImage> compile(const Toolchain& toolchain, const codegen::KernelSource& source, const Arch& arch) {
+Expected<KernelImage> compile_ptx(const Toolchain& toolchain, const codegen::KernelSource& source, const Arch& arch) {
   BSGEN_TRY(check_architecture(toolchain.info, arch));
   const auto begin = Clock::now();
   Program program(toolchain.nvrtc);
@@ -135,10 +135,18 @@ Expected<KernelImage> compile(const Toolchain& toolchain, const codegen::KernelS
     return Status(ErrorCode::kInternal, fmt::format("nvrtc: {} cannot be handed over: {}", source.name, toolchain.nvrtc.nvrtcGetErrorString(result)));
   if (const NvrtcResult result = program.compile(compile_options(toolchain, arch)); result != 0)
     return compile_error(toolchain, source, arch, result, program.log());
-  std::string ptx = without_directories(program.ptx(), source);
-  const double nvrtc_ms = ms_since(begin);
-  BSGEN_ASSIGN(KernelImage image, assemble(toolchain, std::move(ptx), source.entry, arch));
-  image.nvrtc_ms = nvrtc_ms;
+  KernelImage image;
+  image.arch = arch;
+  image.entry = source.entry;
+  image.ptx = without_directories(program.ptx(), source);
+  image.nvrtc_ms = ms_since(begin);
+  return image;
+}
+
+Expected<KernelImage> compile(const Toolchain& toolchain, const codegen::KernelSource& source, const Arch& arch) {
+  BSGEN_ASSIGN(KernelImage unassembled, compile_ptx(toolchain, source, arch));
+  BSGEN_ASSIGN(KernelImage image, assemble(toolchain, std::move(unassembled.ptx), source.entry, arch));
+  image.nvrtc_ms = unassembled.nvrtc_ms;
   return image;
 }
 

@@ -45,6 +45,9 @@ std::vector<std::string> assemble_options(const Arch& arch);
 // bytes depend on the arguments alone: not on the working directory, the environment or the thread.
 Expected<KernelImage> compile(const Toolchain& toolchain, const codegen::KernelSource& source, const Arch& arch);
 
+// The same without the assembly: all that the simulated device needs.
+Expected<KernelImage> compile_ptx(const Toolchain& toolchain, const codegen::KernelSource& source, const Arch& arch);
+
 // PTX as a user may have edited it -> image; fails with the assembler's message and the PTX lines it names. Without
 // nvJitLink the image has no cubin and an empty report.
 Expected<KernelImage> assemble(const Toolchain& toolchain, std::string ptx, const std::string& entry, const Arch& arch);
