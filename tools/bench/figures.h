@@ -55,6 +55,7 @@ using Progress = std::function<void(const std::string&)>;  // called before each
 // suites, one file each
 Suite foundation(const SuiteOptions& options, const Progress& progress);
 Suite simulation(const SuiteOptions& options, const Progress& progress);
+Expected<Suite> gpu(const SuiteOptions& options, const Progress& progress);  // kMissing where there is no cuda:0
 
 // figures of the foundation suite, one file each; an error inside becomes a figure that was not measured
 std::vector<Figure> correct(const SuiteOptions& options);

@@ -5,6 +5,7 @@
 #include "compiler/nvrtc/compile.h"
 #include "compiler/plan/choose.h"
 #include "tools/bench/child_process.h"
+#include "tools/bench/children.h"
 #include "tools/bench/figures.h"
 #include "tools/bench/samples.h"
 

@@ -1,0 +1,13 @@
+// What each figure's child process measures; run_child() chooses.
+#pragma once
+
+#include <string>
+
+#include "bsgen/status.h"
+
+namespace bsgen::bench {
+
+Expected<double> ready_soon_child(bool kernel, const std::string& cuda_dir);  // ms
+Expected<double> launch_child(const std::string& cuda_dir);                   // ns
+
+}  // namespace bsgen::bench

@@ -1,0 +1,25 @@
+#include "tools/bench/sample_run.h"
+
+#include "runtime/launch/loaded_kernel.h"
+#include "runtime/verify/execution.h"
+
+namespace bsgen::bench {
+
+Expected<SampleRun> run_sample(const Layout& layout, const Problem& problem, const CompiledKernel& compiled, std::int64_t tokens, int threads,
+                               bool nonfinite) {
+  const std::shared_ptr<sim::SimDevice> device = sim::SimDevice::create({.arch = compiled.plan.arch, .num_threads = threads});
+  BSGEN_ASSIGN(verify::Operands operands, verify::make_operands(layout, problem, tokens, 1));
+  if (nonfinite) verify::plant_nonfinite(layout, problem, operands, 1);
+  BSGEN_ASSIGN(const Kernel kernel, runtime::load_kernel(device, compiled.plan, compiled.schedule, compiled.image));
+  BSGEN_ASSIGN(const verify::StagedOperands staged, verify::StagedOperands::stage(device, problem, operands));
+  BSGEN_TRY(kernel.launch(staged.arguments()));
+  BSGEN_TRY(device->synchronize());
+  SampleRun run;
+  run.report = device->last_report();
+  BSGEN_ASSIGN(const verify::HostTensor result, staged.result());
+  BSGEN_ASSIGN(run.verdict, verify::judge(layout, problem, operands, result));
+  run.useful_flops = verify::useful_flops(layout, problem, tokens);
+  return run;
+}
+
+}  // namespace bsgen::bench

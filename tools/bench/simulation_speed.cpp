@@ -1,0 +1,63 @@
+// How fast the simulated device executes tensor-core kernels, per core.
+#include <fmt/format.h>
+
+#include "runtime/sim/exec/tensor_core.h"
+#include "tools/bench/figures.h"
+#include "tools/bench/host_cpu.h"
+#include "tools/bench/sample_run.h"
+#include "tools/bench/samples.h"
+
+namespace bsgen::bench {
+namespace {
+
+constexpr const char* kArea = "simulation";
+constexpr std::int64_t kTokens = 1024;
+
+// GFLOP/s of issued tensor-core work on one core, one value per run.
+Expected<Samples> speed(Op op, DType dtype, int runs, const std::string& cuda_dir) {
+  MaskOptions mask;
+  BSGEN_ASSIGN(const Layout layout, read_mask("random:32x32:density=0.25,seed=1", mask));
+  Problem problem;
+  problem.op = op;
+  problem.dtype = dtype;
+  BSGEN_ASSIGN(const CompiledKernel compiled, compile(layout, problem, Arch{80}, {}, cuda_dir));
+  std::vector<double> values;
+  for (int run = -1; run < runs; ++run) {
+    BSGEN_ASSIGN(const SampleRun sample, run_sample(layout, problem, compiled, kTokens, 1));
+    if (!sample.passed()) return Status(ErrorCode::kCheckFailed, "bench: the simulated result is wrong: " + sample.verdict.reason);
+    if (run >= 0) values.push_back(static_cast<double>(sample.useful_flops) / sample.report.seconds * 1e-9);
+  }
+  return Samples(std::move(values));
+}
+
+Figure speed_figure(Op op, DType dtype, int runs, const std::string& asked, double least, const SuiteOptions& options) {
+  const std::string what = fmt::format("{} {}, useful GFLOP/s on one core, exact", name(op), name(dtype));
+  const auto samples = speed(op, dtype, runs, options.cuda_dir);
+  if (!samples) return not_measured(kArea, what, asked, samples.status().message());
+  const Verdict verdict = asked.empty() ? Verdict::kReported : samples->median() >= least ? Verdict::kOk : Verdict::kMissed;
+  return {kArea, what, asked, spread(*samples, "GFLOP/s"), verdict,
+          fmt::format("random:32x32:density=0.25, b = 32, M = {}, sm_80 model; median of {} after a warm-up; {}", kTokens, runs, cpu_name()),
+          {{"gflops_median", samples->median()}, {"gflops_p10", samples->p10()}, {"gflops_p90", samples->p90()}}};
+}
+
+}  // namespace
+
+std::vector<Figure> simulation_speed(const SuiteOptions& options) {
+  const sim::Isa isa = sim::best_isa();
+  const double least = isa == sim::Isa::kAvx512 ? 5 : 2.5;
+  const std::string asked = isa == sim::Isa::kBaseline ? "" : fmt::format("at least {} ({})", least, sim::name(isa));
+  return {speed_figure(Op::kFprop, DType::kBf16, 5, asked, least, options)};
+}
+
+// The suite `sim`: the same for every operation and type.
+Suite simulation(const SuiteOptions& options, const Progress& progress) {
+  Suite suite{"sim", {}};
+  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
+    for (const DType dtype : {DType::kBf16, DType::kFp16, DType::kTf32, DType::kFp32}) {
+      if (progress) progress(fmt::format("{} {}", name(op), name(dtype)));
+      suite.figures.push_back(speed_figure(op, dtype, 3, "", 0, options));
+    }
+  return suite;
+}
+
+}  // namespace bsgen::bench
