@@ -46,40 +46,36 @@ class FunctionLoader {
   CUresult result() const { return result_; }
 
  private:
+  // With lazy loading any of the calls may be the one at which the driver looks at the code.
   Status check(CUresult result, std::string_view call) {
     result_ = result;
-    return cuda_status(*state_.api, result, state_.info.name, call);
-  }
-
-  Status load_library(const void* code, CUlibrary* library) {
-    char log[4096] = "";
-    int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
-    void* values[] = {log, reinterpret_cast<void*>(sizeof log)};
-    const Status status = check(state_.api->cuLibraryLoadData(library, code, options, values, 2, nullptr, nullptr, 0), "cuLibraryLoadData");
-    if (status.ok()) return status;
-    const Arch& arch = state_.info.arch;
-    switch (result_) {
+    const DeviceInfo& gpu = state_.info;
+    switch (result) {
       case CUDA_ERROR_INVALID_PTX:
-        return {ErrorCode::kCompileFailed,
-                fmt::format("device: {}: the driver does not assemble the PTX of {} for {}: {}", state_.info.name, entry_, arch.name(), first_line(log))};
+        return {ErrorCode::kCompileFailed, fmt::format("device: {}: the driver does not assemble the PTX of {} for {}: {}", gpu.name, entry_,
+                                                       gpu.arch.name(), log_[0] ? first_line(log_) : "it gives no reason")};
       case CUDA_ERROR_UNSUPPORTED_PTX_VERSION:
-        return {ErrorCode::kMissing,
-                fmt::format("device: {}: the driver is for CUDA {} and older than the compiler that made the PTX of {}; update the driver",
-                            state_.info.name, version_text(state_.driver_version), entry_)};
-      default: return status;
+        return {ErrorCode::kMissing, fmt::format("device: {}: the driver is for CUDA {} and older than the compiler that made the PTX of {}; "
+                                                 "update the driver", gpu.name, version_text(state_.driver_version), entry_)};
+      default: return cuda_status(*state_.api, result, gpu.name, call);
     }
   }
 
-  static std::string first_line(std::string_view log) {
-    if (log.empty()) return "it gives no reason";
-    return std::string(log.substr(0, log.find('\n')));
+  Status load_library(const void* code, CUlibrary* library) {
+    log_[0] = '\0';
+    int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+    void* values[] = {log_, reinterpret_cast<void*>(sizeof log_)};
+    return check(state_.api->cuLibraryLoadData(library, code, options, values, 2, nullptr, nullptr, 0), "cuLibraryLoadData");
   }
+
+  static std::string_view first_line(std::string_view log) { return log.substr(0, log.find('\n')); }
 
   std::shared_ptr<const Device> owner_;
   const DeviceState& state_;
   const std::string& entry_;
   std::uint32_t dynamic_shared_bytes_;
   CUresult result_ = CUDA_SUCCESS;
+  char log_[4096] = "";  // what the driver's compiler says
 };
 
 Expected<std::shared_ptr<const DeviceFunction>> load_function(std::shared_ptr<const Device> owner, const DeviceState& state,

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <numeric>
 
+#include "compiler/layout/nearest.h"
 #include "runtime/launch/launch_checks.h"
 
 namespace bsgen::runtime {
@@ -36,31 +36,11 @@ std::string list(const std::vector<Parameter>& parameters) {
   return text;
 }
 
-// Levenshtein distance; names are short.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 Status unknown(const std::string& name, const std::vector<Parameter>& parameters) {
-  std::string near;
-  std::size_t best = 3;  // further than two edits is another word
-  for (const Parameter& parameter : parameters)
-    if (const std::size_t d = distance(name, parameter.name); d < best) {
-      best = d;
-      near = fmt::format("did you mean {}? ", parameter.name);
-    }
-  return refuse(fmt::format("the epilogue has no parameter {}; {}{}", name, near, list(parameters)));
+  if (parameters.empty()) return refuse(fmt::format("the epilogue has no parameter {}; {}", name, list(parameters)));
+  std::vector<std::string_view> names;
+  for (const Parameter& parameter : parameters) names.push_back(parameter.name);
+  return refuse(fmt::format("the epilogue has no parameter {}, did you mean {}? {}", name, layout::nearest(name, names), list(parameters)));
 }
 
 // Every name that was given is one of the epilogue's. Called when the counts differ or one was missing, so it may be slow.

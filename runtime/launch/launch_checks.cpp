@@ -54,19 +54,23 @@ std::string way_out(const LaunchSpec& spec, const OperandSpec& operand, const La
   const int least = std::max({size_bytes(spec.x.dtype), size_bytes(spec.w.dtype), size_bytes(spec.y.dtype)});
   for (const int align : {4, 2})
     if (align <= common && align >= least && align < spec.align) return fmt::format("ask for a kernel with align {}", align);
-  return fmt::format("no kernel takes less than {}; copy {} to an aligned place", least, operand.name);
+  return fmt::format("no kernel takes less than {}, copy {} to an aligned place", std::max(least, size_bytes(operand.dtype)), operand.name);
 }
 
+// What this tensor's addresses must be multiples of: the kernel's alignment, and its own elements where those are larger (the
+// fp32 vectors of a 16-bit kernel with align 2).
+int needed_alignment(const LaunchSpec& spec, const TensorView& view) { return std::max(spec.align, size_bytes(view.dtype)); }
+
 Status misaligned(const LaunchSpec& spec, const OperandSpec& operand, const TensorView& view, const LaunchArguments& arguments) {
-  const int size = size_bytes(view.dtype);
+  const int size = size_bytes(view.dtype), align = needed_alignment(spec, view);
   std::string what;
-  if (view.data % static_cast<std::uint64_t>(spec.align))
+  if (view.data % static_cast<std::uint64_t>(align))
     what = fmt::format("is at address {:#x}", view.data);
-  else if (view.rows > 1 && view.leading_dimension * size % spec.align)
+  else if (view.rows > 1 && view.leading_dimension * size % align)
     what = fmt::format("has a leading dimension of {} elements ({} bytes)", view.leading_dimension, view.leading_dimension * size);
   else
     what = fmt::format("has a head stride of {} elements ({} bytes)", view.head_stride, view.head_stride * size);
-  return refuse(fmt::format("argument {} {}, the kernel was made for multiples of {} bytes; {}", operand.name, what, spec.align,
+  return refuse(fmt::format("argument {} {}, the kernel takes multiples of {} bytes; {}", operand.name, what, align,
                             way_out(spec, operand, arguments)));
 }
 
@@ -121,7 +125,7 @@ Status check_operand(const LaunchSpec& spec, const OperandSpec& operand, const T
   if (operand.output && view.heads > 1 && !heads_apart(view)) [[unlikely]]
     return refuse(fmt::format("argument {} has head stride {}, its heads overlap; they are {} x {} with leading dimension {}", operand.name,
                               view.head_stride, view.rows, view.cols, view.leading_dimension));
-  if (alignment_of(view) < spec.align) [[unlikely]] return misaligned(spec, operand, view, arguments);
+  if (alignment_of(view) < needed_alignment(spec, view)) [[unlikely]] return misaligned(spec, operand, view, arguments);
   return {};
 }
 

@@ -65,15 +65,20 @@ Function* find_function(const void* handle) {
   return nullptr;
 }
 
-// Makes the kernel's code on the device. `dynamic_shared_bytes` may have been raised since.
-CUresult make_resident(Kernel& kernel, Device& device) {
-  Kernel::OnDevice& on = kernel.on[&device];
-  if (on.function) return CUDA_SUCCESS;
+bsgen::KernelImage image_of(const Kernel& kernel) {
   bsgen::KernelImage image;
   image.arch.number = kernel.library->module->target;
   image.arch.suffix = kernel.library->module->target_suffix;
   image.entry = kernel.name;
   image.ptx = kernel.library->ptx;
+  return image;
+}
+
+// Makes the kernel's code on the device. `dynamic_shared_bytes` may have been raised since.
+CUresult make_resident(Kernel& kernel, Device& device) {
+  Kernel::OnDevice& on = kernel.on[&device];
+  if (on.function) return CUDA_SUCCESS;
+  const bsgen::KernelImage image = image_of(kernel);
   if (!bsgen::cuda::ptx_fits(image.arch, device.arch)) return CUDA_ERROR_NO_BINARY_FOR_GPU;
   auto loaded = device.sim->load(image, on.dynamic_shared_bytes);
   if (!loaded.ok()) {
@@ -131,7 +136,7 @@ CUresult cuLibraryLoadData(CUlibrary* library, const void* code, int* options, v
   }
   if (module->version_major * 10 + module->version_minor > newest_ptx(s.driver_version)) return call.done(CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
   for (const bsgen::sim::ptx::Function& function : module->functions) {
-    if (!function.is_entry) continue;
+    if (!function.is_entry || !function.is_defined) continue;
     auto kernel = std::make_unique<Kernel>();
     kernel->library = made.get();
     kernel->name = std::string(function.name);
@@ -140,6 +145,13 @@ CUresult cuLibraryLoadData(CUlibrary* library, const void* code, int* options, v
     made->kernels.emplace(kernel->name, std::move(kernel));
   }
   made->module = std::make_shared<const bsgen::sim::ptx::Module>(std::move(*module));
+  // The driver's compiler would find out now what the simulated device cannot take.
+  if (Context* context = current())
+    for (const auto& [name, kernel] : made->kernels)
+      if (const bsgen::Status status = context->device->sim->load(image_of(*kernel), 0).status(); !status.ok()) {
+        write_log(options, values, num_options, status.message());
+        return call.done(CUDA_ERROR_INVALID_PTX);
+      }
   *library = reinterpret_cast<CUlibrary>(made.get());
   s.libraries.emplace(made.get(), std::move(made));
   return call.done(CUDA_SUCCESS);

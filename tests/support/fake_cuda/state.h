@@ -86,7 +86,6 @@ struct Function {
 struct Library {
   std::string ptx;
   std::shared_ptr<const bsgen::sim::ptx::Module> module;
-  std::string error;  // why the PTX does not assemble
   std::map<std::string, std::unique_ptr<Kernel>> kernels;
 };
 

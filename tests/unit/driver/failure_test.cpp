@@ -18,11 +18,6 @@ Status live_once() {
   return value == 77 ? Status() : Status(ErrorCode::kCheckFailed, "wrong value");
 }
 
-bool gives_back(const std::string& name) {
-  return name == "cuMemFree" || name == "cuLibraryUnload" || name == "cuStreamDestroy" || name == "cuDevicePrimaryCtxRelease" ||
-         name == "cuCtxPopCurrent" || name == "cuThreadExchangeStreamCaptureMode" || name == "cuCtxPushCurrent";
-}
-
 }  // namespace
 
 TEST_CASE("every_driver_call_may_fail_without_a_leak") {
