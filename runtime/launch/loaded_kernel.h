@@ -11,8 +11,7 @@
 
 namespace bsgen::runtime {
 
-// The table is freed first, then the function is unloaded: freeing waits for the device, so no launch still runs the code.
-// Graphs that captured a launch need the kernel for as long as they are launched.
+// Goes when its last Kernel does, which must be after the work that it launched, and the graphs that captured a launch.
 struct LoadedKernel {
   plan::KernelPlan plan;
   KernelImage image;
