@@ -26,7 +26,7 @@ std::string epilogue_struct(const epilogue::Epilogue& e, bool fast) {
     arguments += fmt::format(", p{}[i]", i);
     loads += fmt::format(
         "    float p{0}[kCount];  // {1}\n"
-        "    bsgen::dev::load_parameter<bsgen::dev::{2}, Out, kAlign, kTokensContiguous>(args.epilogue[{0}], head, m, n, valid, p{0});\n",
+        "    bsgen::dev::load_parameter<bsgen::dev::{2}, Out, kAlign, kTokensContiguous, kPartial>(args.epilogue[{0}], head, m, n, valid, p{0});\n",
         i, e.parameters()[i].name, kind_name(e.parameters()[i].kind));
   }
   return fmt::format(
@@ -35,7 +35,7 @@ std::string epilogue_struct(const epilogue::Epilogue& e, bool fast) {
       "  static __device__ __forceinline__ float apply(float acc{}) {{\n"
       "    return {};\n"
       "  }}\n"
-      "  template <class Out, int kAlign, bool kTokensContiguous, class A, int kCount>\n"
+      "  template <class Out, int kAlign, bool kTokensContiguous, bool kPartial, class A, int kCount>\n"
       "  static __device__ __forceinline__ void run(const A& args, bsgen::dev::u64 head, int m, int n, int valid, float (&v)[kCount]) {{\n"
       "{}"
       "#pragma unroll\n"

@@ -30,9 +30,9 @@ std::vector<int> stage_counts(const Arch& arch) { return arch.has_cp_async() ? s
 
 void gather_tiles(const KernelPlan& base, std::vector<KernelPlan>& out) {
   const Geometry g = geometry(base);
-  const int most_tokens = std::max(16, round_up_to_power(std::min<std::int64_t>(base.options.plan_tokens, 256)));
+  const int most_tokens = std::max(16, round_up_to_power(std::min<std::int64_t>(base.options.plan_tokens, 128)));
   const int most_panel = round_up_to_power(std::max<std::int64_t>(1, g.grid_n));
-  for (int tokens : {16, 32, 64, 128, 256}) {
+  for (int tokens : {16, 32, 64, 128}) {
     if (tokens > most_tokens) continue;
     for (int panel : {1, 2, 4, 8, 16}) {
       const int cols = panel * g.block_n;
@@ -42,6 +42,8 @@ void gather_tiles(const KernelPlan& base, std::vector<KernelPlan>& out) {
         if (warp_rows < 16 || warp_rows > 64) continue;
         for (int warps_n : {1, 2, 4}) {
           const int warps = warps_m * warps_n;
+          // Four fragments of activations beside many output blocks are more than the registers hold.
+          if (warp_rows > 32 && cols / warps_n > 2 * g.block_n) continue;
           if (warps > 8 || (warps < 4 && tokens * cols >= 16 * 32) || cols / warps_n < 8 || (warps_n > 1 && cols / warps_n < 16)) continue;
           for (int depth : stage_depths(g))
             for (int stages : stage_counts(base.arch)) {

@@ -135,8 +135,10 @@ Status Schedule::verify(const KernelPlan& plan, const Layout& layout) const {
       before = record[0];
       for (int slot = 0; slot < plan.tile.panel * pair; ++slot) {
         const std::int32_t value = record[2 + slot];
-        if ((value >= 0) != ((static_cast<std::uint32_t>(record[1]) >> slot & 1) != 0)) return fail(fmt::format("entry {}: mask and values differ", e));
+        const bool expected = (static_cast<std::uint32_t>(record[1]) & (std::uint32_t{1} << slot)) != 0;
+        if (value < 0 && expected) return fail(fmt::format("entry {}: slot {} is in the mask and has no value", e, slot));
         if (value < 0) continue;
+        if (!expected) return fail(fmt::format("entry {}: slot {} has a value and is not in the mask", e, slot));
         const std::int64_t k = std::int64_t{record[0]} * pair + slot % pair, n = panel.out_block + slot / pair;
         const std::int64_t i = plan.problem.op == Op::kBprop ? n : k, j = plan.problem.op == Op::kBprop ? k : n;
         const std::int64_t row = panel.head * layout.grid_rows() + i;

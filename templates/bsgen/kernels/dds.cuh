@@ -10,6 +10,7 @@
 #include <bsgen/common/types.cuh>
 #include <bsgen/ptx/copy.cuh>
 #include <bsgen/schedule/entries.cuh>
+#include <bsgen/tile/copy.cuh>
 #include <bsgen/tile/multiply.cuh>
 #include <bsgen/tile/shared_tile.cuh>
 #include <bsgen/tile/store.cuh>
@@ -83,7 +84,7 @@ struct Dds {
   Work work;
   int num_stages;
 
-  float acc[G::kTilesM][G::kTilesN][4];
+  float acc[G::kTilesM][G::kTilesN][4] = {};
 
   template <class A>
   __device__ __forceinline__ Dds(const A& args, u32 shared_, const Panel& panel_, int token_tile)
@@ -94,66 +95,71 @@ struct Dds {
         num_stages(G::kSlicesPerBlock > 1 ? panel_.count * G::kSlicesPerBlock
                                           : (panel_.count + P::kSlicesPerStage - 1) / P::kSlicesPerStage) {}
 
-  static __device__ __forceinline__ int slice_of(int stage) { return G::kSlicesPerBlock > 1 ? stage % G::kSlicesPerBlock : 0; }
-  __device__ __forceinline__ u32 stage_base(int stage) const { return shared + stage % P::kNumStages * G::kStageBytes; }
+  static __device__ __forceinline__ int slice_of(int stage) { return static_cast<u32>(stage) % G::kSlicesPerBlock; }
+  __device__ __forceinline__ u32 stage_base(int stage) const { return shared + static_cast<u32>(stage) % P::kNumStages * G::kStageBytes; }
 
   // Activations of one stage. Tokens past M and features past the matrix are zero-filled.
   __device__ __forceinline__ void load_activations(int stage) const {
-    constexpr int kUnit = P::kAlign;
-    constexpr int kUnitsPerRow = G::TileA::kChunks * 16 / kUnit;
-    constexpr int kUnitsPerSlice = G::TileA::kRows * kUnitsPerRow;
-    constexpr int kUnits = kUnitsPerSlice * P::kSlicesPerStage;
     const u64 base = in.data + static_cast<u64>(panel.head) * in.head_stride * G::kBytes;
-#pragma unroll(kUnit == 16 ? 8 : 4)
-    for (int u = thread; u < kUnits; u += G::kThreads) {
-      const int s = u / kUnitsPerSlice, row = u % kUnitsPerSlice / kUnitsPerRow, byte = u % kUnitsPerRow * kUnit;
-      if (P::kSlicesPerStage > 1 && !work.exists(stage, s)) continue;
-      const int k0 = work.group(stage, s) * G::kGroup + slice_of(stage) * P::kSlice;
-      const int k = P::kTokensContiguous ? k0 + row : k0 + byte / G::kBytes;
-      const int m = P::kTokensContiguous ? token0 + byte / G::kBytes : token0 + row;
-      int valid;
-      u64 source;
-      if constexpr (P::kTokensContiguous) {
-        valid = max_of(0, min_of(kUnit, (tokens - m) * G::kBytes));
-        if (P::kContraction > 0 && k >= P::kContraction) valid = 0;
-        source = base + (static_cast<i64>(k) * in.leading_dimension + m) * G::kBytes;
-      } else {
-        valid = m < tokens ? kUnit : 0;
-        if constexpr (P::kContraction > 0) valid = min_of(valid, max_of(0, (P::kContraction - k) * G::kBytes));
-        source = base + (static_cast<i64>(m) * in.leading_dimension + k) * G::kBytes;
-      }
-      ptx::copy<kUnit>(stage_base(stage) + s * G::TileA::kBytes + G::TileA::offset(row, byte), valid > 0 ? source : base, valid);
-    }
+    TileCopy<typename G::TileA, P::kSlicesPerStage, P::kAlign, G::kThreads>::run(
+        thread, stage_base(stage), [&](int s) { return P::kSlicesPerStage == 1 || work.exists(stage, s); },
+        [&](int s, int row, int byte) {
+          const int k0 = work.group(stage, s) * G::kGroup + slice_of(stage) * P::kSlice;
+          const int k = P::kTokensContiguous ? k0 + row : k0 + byte / G::kBytes;
+          const int m = P::kTokensContiguous ? token0 + byte / G::kBytes : token0 + row;
+          // How far the source moves and the valid range shrinks from one row to the next.
+          CopySource source;
+          source.address = base + (static_cast<i64>(P::kTokensContiguous ? k : m) * in.leading_dimension + (P::kTokensContiguous ? m : k)) * G::kBytes;
+          source.row_bytes = in.leading_dimension * G::kBytes;
+          if constexpr (P::kTokensContiguous) {
+            source.bytes = min_of(tokens - m, 16) * G::kBytes;
+            source.rows = P::kContraction > 0 ? P::kContraction - k : kNoLimit;
+          } else {
+            source.bytes = P::kContraction > 0 ? min_of(P::kContraction - k, 16) * G::kBytes : kNoLimit;
+            source.rows = tokens - m;
+          }
+          return source;
+        });
   }
 
   // The value blocks that exist. Blocks are whole in memory: nothing to guard.
   __device__ __forceinline__ void load_values(int stage) const {
-    constexpr int kUnit = P::kAlign;
-    constexpr int kUnitsPerRow = G::TileB::kChunks * 16 / kUnit;
-    constexpr int kUnitsPerTile = G::TileB::kRows * kUnitsPerRow;
-    constexpr int kUnits = kUnitsPerTile * P::kPanel * P::kSlicesPerStage;
     constexpr int kBlockBytes = P::kBlockK * P::kBlockN * G::kBytes;
-    constexpr int kHalfBytes = P::kSlice * G::kBytes / G::kBlocksPerSlice;  // bprop: one block's share of a row
-#pragma unroll(kUnit == 16 ? 8 : 4)
-    for (int u = thread; u < kUnits; u += G::kThreads) {
-      const int tile = u / kUnitsPerTile, row = u % kUnitsPerTile / kUnitsPerRow, byte = u % kUnitsPerRow * kUnit;
-      const int s = tile / P::kPanel, n = tile % P::kPanel;
-      if (P::kSlicesPerStage > 1 && !work.exists(stage, s)) continue;
-      const int half = G::kBlocksPerSlice == 1 ? 0 : P::kTransposed ? byte / kHalfBytes : row / P::kBlockK;
-      const int value = work.value(stage, s, n * G::kBlocksPerSlice + half);
-      if (value < 0) continue;
-      int offset;
-      if constexpr (P::kTransposed)
-        offset = row * (P::kBlockK * G::kBytes) + slice_of(stage) * (P::kSlice * G::kBytes) + byte - half * kHalfBytes;
-      else
-        offset = (slice_of(stage) * P::kSlice + row - half * P::kBlockK) * (P::kBlockN * G::kBytes) + byte;
-      ptx::copy<kUnit>(stage_base(stage) + G::kBytesA + tile * G::TileB::kBytes + G::TileB::offset(row, byte),
-                       values + static_cast<u64>(value) * kBlockBytes + offset, kUnit);
+    constexpr int kPitch = (P::kTransposed ? P::kBlockK : P::kBlockN) * G::kBytes;
+    // An aligned pair of 8-wide blocks: two tiles of half the rows (fprop) or half the row length (bprop) each.
+    if constexpr (G::kBlocksPerSlice == 1) {
+      TileCopy<typename G::TileB, P::kSlicesPerStage * P::kPanel, P::kAlign, G::kThreads>::run(
+          thread, stage_base(stage) + G::kBytesA, [&](int tile) { return exists(stage, tile, 0); },
+          [&](int tile, int row, int byte) {
+            const int value = work.value(stage, tile / P::kPanel, tile % P::kPanel);
+            const int first = P::kTransposed ? row * kPitch + slice_of(stage) * (P::kSlice * G::kBytes)
+                                             : (slice_of(stage) * P::kSlice + row) * kPitch;
+            return CopySource{values + static_cast<u64>(value) * kBlockBytes + (first + byte), kPitch, kNoLimit, kNoLimit};
+          });
+    } else {
+      constexpr int kUnit = P::kAlign;
+      constexpr int kUnitsPerRow = G::TileB::kChunks * 16 / kUnit, kUnitsPerTile = G::TileB::kRows * kUnitsPerRow;
+      constexpr int kHalfBytes = P::kBlockK * G::kBytes;
+#pragma unroll 1
+      for (int u = thread; u < kUnitsPerTile * P::kPanel * P::kSlicesPerStage; u += G::kThreads) {
+        const int tile = u / kUnitsPerTile, row = u % kUnitsPerTile / kUnitsPerRow, byte = u % kUnitsPerRow * kUnit;
+        const int half = P::kTransposed ? byte / kHalfBytes : row / P::kBlockK;
+        if (!exists(stage, tile, half)) continue;
+        const int value = work.value(stage, tile / P::kPanel, tile % P::kPanel * 2 + half);
+        const int offset = P::kTransposed ? row * kPitch + byte - half * kHalfBytes : (row - half * P::kBlockK) * kPitch + byte;
+        ptx::copy<kUnit>(stage_base(stage) + G::kBytesA + tile * G::TileB::kBytes + G::TileB::offset(row, byte),
+                         values + static_cast<u64>(value) * kBlockBytes + offset, kUnit);
+      }
     }
+  }
+  __device__ __forceinline__ bool exists(int stage, int tile, int half) const {
+    const int s = tile / P::kPanel;
+    if (P::kSlicesPerStage > 1 && !work.exists(stage, s)) return false;
+    return (P::kPanel == 1 && G::kBlocksPerSlice == 1) || work.value(stage, s, tile % P::kPanel * G::kBlocksPerSlice + half) >= 0;
   }
 
   // Multiplies the slices of one stage into the accumulators.
-  __device__ __forceinline__ void multiply(int stage, float (&sum)[G::kTilesM][G::kTilesN][4], int (&pending)[G::kWarpBlocks]) {
+  __device__ __forceinline__ void multiply(int stage, float (&sum)[kPromote ? G::kTilesM : 1][G::kTilesN][4], int (&pending)[G::kWarpBlocks]) {
     const u32 base = stage_base(stage);
 #pragma unroll 1
     for (int s = 0; s < P::kSlicesPerStage; ++s) {
@@ -203,7 +209,7 @@ struct Dds {
   }
 
   // Adds the tensor core's short sum to the fp32 one and starts anew: the tensor core truncates where fp32 rounds.
-  __device__ __forceinline__ void promote(float (&sum)[G::kTilesM][G::kTilesN][4], int block, int& pending) {
+  __device__ __forceinline__ void promote(float (&sum)[kPromote ? G::kTilesM : 1][G::kTilesN][4], int block, int& pending) {
     pending = 0;
 #pragma unroll
     for (int m = 0; m < G::kTilesM; ++m)
@@ -222,6 +228,7 @@ struct Dds {
     using S = typename G::Stage;
     constexpr int kRunLength = kRun<Out>;
     constexpr int kRunsPerRow = S::kLength / kRunLength;
+    constexpr bool kPartial = P::kTokensContiguous || P::kOutputs > 0;  // a run may end inside
     const u32 base = shared + (threadIdx.x >> 5) * S::Tile::kBytes;
     const u64 head = static_cast<u64>(panel.head);
     const int warp_token0 = token0 + warp_m * G::kWarpTileM;
@@ -250,8 +257,8 @@ struct Dds {
         if (valid <= 0) continue;
         const i64 element = P::kTokensContiguous ? static_cast<i64>(n) * out.leading_dimension + m
                                                  : static_cast<i64>(m) * out.leading_dimension + n;
-        P::Epilogue::template run<Out, P::kAlign, P::kTokensContiguous>(args, head, m, n, valid, v);
-        store_run<Out, P::kAlign>(out.data + (head * out.head_stride + element) * Out::kBytes, valid, v);
+        P::Epilogue::template run<Out, P::kAlign, P::kTokensContiguous, kPartial>(args, head, m, n, valid, v);
+        store_run<Out, P::kAlign, kPartial>(out.data + (head * out.head_stride + element) * Out::kBytes, valid, v);
       }
     }
   }
@@ -264,16 +271,8 @@ __device__ __forceinline__ void dds_panel(const A& args, const Panel& panel, int
   using G = DdsGeometry<P>;
   static_assert(G::kSharedBytes == P::kSharedBytes, "Params: kSharedBytes differs from what the tile needs");
   Dds<P> cta(args, ptx::shared_address(bsgen_shared), panel, token_tile);
-  float sum[G::kTilesM][G::kTilesN][4];
-  int pending[G::kWarpBlocks];
-#pragma unroll
-  for (int m = 0; m < G::kTilesM; ++m)
-#pragma unroll
-    for (int n = 0; n < G::kTilesN; ++n)
-#pragma unroll
-      for (int i = 0; i < 4; ++i) sum[m][n][i] = cta.acc[m][n][i] = 0.0f;
-#pragma unroll
-  for (int n = 0; n < G::kWarpBlocks; ++n) pending[n] = 0;
+  float sum[Dds<P>::kPromote ? G::kTilesM : 1][G::kTilesN][4] = {};
+  int pending[G::kWarpBlocks] = {};
 
   if constexpr (Dds<P>::Work::kAhead > 0) {
 #pragma unroll 1
@@ -282,26 +281,21 @@ __device__ __forceinline__ void dds_panel(const A& args, const Panel& panel, int
     ptx::cp_async_wait<0>();
     __syncthreads();
   }
+  // Negative stages only fill the pipeline: one copy of the code that loads.
 #pragma unroll P::Schedule::kUnroll
-  for (int s = 0; s < P::kNumStages - 1; ++s) {
-    if (s < cta.num_stages) {
-      cta.load_activations(s);
-      cta.load_values(s);
+  for (int stage = 1 - P::kNumStages; stage < cta.num_stages; ++stage) {
+    if (stage >= 0) {
+      ptx::cp_async_wait<P::kNumStages - 2>();
+      __syncthreads();  // the stage has landed for all, and nobody reads the buffer that is filled next
     }
-    ptx::cp_async_commit();
-  }
-#pragma unroll P::Schedule::kUnroll
-  for (int stage = 0; stage < cta.num_stages; ++stage) {
-    ptx::cp_async_wait<P::kNumStages - 2>();
-    __syncthreads();  // the stage has landed for all, and nobody reads the buffer that is filled next
     const int next = stage + P::kNumStages - 1;
     if (next < cta.num_stages) {
       cta.load_activations(next);
       cta.load_values(next);
     }
-    cta.work.prefetch(stage + Dds<P>::Work::kAhead);
+    if (stage >= 0) cta.work.prefetch(stage + Dds<P>::Work::kAhead);
     ptx::cp_async_commit();
-    cta.multiply(stage, sum, pending);
+    if (stage >= 0) cta.multiply(stage, sum, pending);
   }
   if constexpr (Dds<P>::kPromote) {
 #pragma unroll

@@ -7,6 +7,7 @@
 #include <bsgen/common/types.cuh>
 #include <bsgen/ptx/copy.cuh>
 #include <bsgen/schedule/entries.cuh>
+#include <bsgen/tile/copy.cuh>
 #include <bsgen/tile/multiply.cuh>
 #include <bsgen/tile/shared_tile.cuh>
 #include <bsgen/tile/store.cuh>
@@ -67,7 +68,7 @@ struct Sdd {
   Panel panel;
   u32 active;  // bit n * kTilesM + m: the warp's tile row m has a block in its block column n
 
-  float acc[G::kTilesM][G::kTilesN][4];
+  float acc[G::kTilesM][G::kTilesN][4] = {};
 
   template <class A>
   __device__ __forceinline__ Sdd(const A& args, u32 shared_, const Panel& panel_)
@@ -101,42 +102,34 @@ struct Sdd {
   __device__ __forceinline__ int value(int i, int n) const {
     return static_cast<int>(ptx::ld_shared_u32(entries + (i * G::kRecordWords + 2 + n) * 4));
   }
-  __device__ __forceinline__ u32 stage_base(int stage) const { return shared + stage % P::kNumStages * G::kStageBytes; }
+  __device__ __forceinline__ u32 stage_base(int stage) const { return shared + static_cast<u32>(stage) % P::kNumStages * G::kStageBytes; }
 
   // One operand's features of one stage's tokens: kTiles tiles, tile i holds the features from `feature(i)`. Tokens past M,
   // features past the matrix and tiles that do not exist are zero-filled.
-  template <class Tile, int kTiles, int kWidth, int kLimit, class Feature>
+  template <class Tile, int kTiles, int kLimit, class Feature>
   __device__ __forceinline__ void load(const Operand& in, u32 to, int stage, const Feature& feature) const {
-    constexpr int kUnit = P::kAlign;
-    constexpr int kUnitsPerRow = Tile::kChunks * 16 / kUnit;
-    constexpr int kUnitsPerTile = Tile::kRows * kUnitsPerRow;
     const u64 base = in.data + static_cast<u64>(panel.head) * in.head_stride * G::kBytes;
-#pragma unroll(kUnit == 16 ? 8 : 4)
-    for (int u = thread; u < kUnitsPerTile * kTiles; u += G::kThreads) {
-      const int tile = u / kUnitsPerTile, row = u % kUnitsPerTile / kUnitsPerRow, byte = u % kUnitsPerRow * kUnit;
-      const int f0 = feature(tile);  // negative: no such tile
-      const int f = f0 + (P::kTokensContiguous ? row : byte / G::kBytes);
-      const int m = stage * P::kSlice + (P::kTokensContiguous ? byte / G::kBytes : row);
-      int valid;
-      u64 source;
-      if constexpr (P::kTokensContiguous) {
-        valid = f0 < 0 ? 0 : max_of(0, min_of(kUnit, (tokens - m) * G::kBytes));
-        if (kLimit > 0 && f >= kLimit) valid = 0;
-        source = base + (static_cast<i64>(f) * in.leading_dimension + m) * G::kBytes;
-      } else {
-        valid = f0 < 0 || m >= tokens ? 0 : kUnit;
-        if constexpr (kLimit > 0) valid = min_of(valid, max_of(0, (kLimit - f) * G::kBytes));
-        source = base + (static_cast<i64>(m) * in.leading_dimension + f) * G::kBytes;
-      }
-      ptx::copy<kUnit>(to + tile * Tile::kBytes + Tile::offset(row, byte), valid > 0 ? source : base, valid);
-    }
+    TileCopy<Tile, kTiles, P::kAlign, G::kThreads>::run(
+        thread, to, [](int) { return true; },
+        [&](int tile, int row, int byte) {
+          const int first = feature(tile);  // negative: no such tile
+          const int f = first + (P::kTokensContiguous ? row : byte / G::kBytes);
+          const int m = stage * P::kSlice + (P::kTokensContiguous ? byte / G::kBytes : row);
+          CopySource source;
+          source.address = base + (static_cast<i64>(P::kTokensContiguous ? f : m) * in.leading_dimension + (P::kTokensContiguous ? m : f)) * G::kBytes;
+          source.row_bytes = in.leading_dimension * G::kBytes;
+          const int features = first < 0 ? 0 : kLimit > 0 ? kLimit - f : kNoLimit;
+          source.bytes = min_of(P::kTokensContiguous ? tokens - m : features, 16) * G::kBytes;
+          source.rows = P::kTokensContiguous ? features : tokens - m;
+          return source;
+        });
   }
 
   __device__ __forceinline__ void load_stage(int stage) const {
     const u32 base = stage_base(stage);
-    load<typename G::TileA, P::kGather, P::kBlockK, P::kContraction>(
-        x, base, stage, [&](int i) { return i < panel.count ? block_row(i) * P::kBlockK : -1; });
-    load<typename G::TileB, P::kPanel, P::kBlockN, P::kOutputs>(
+    load<typename G::TileA, P::kGather, P::kContraction>(
+        x, base, stage, [&](int i) { return i < panel.count ? block_row(i) * P::kBlockK : -P::kBlockK; });
+    load<typename G::TileB, P::kPanel, P::kOutputs>(
         dy, base + G::kBytesA, stage, [&](int i) { return (panel.out_block + i) * P::kBlockN; });
   }
 
@@ -194,7 +187,7 @@ struct Sdd {
         const u64 address = values + (static_cast<u64>(block) * (P::kBlockK * P::kBlockN) + f % P::kBlockK * P::kBlockN + n % P::kBlockN) * Out::kBytes;
         if constexpr (P::kAccumulate) {
           float old[kRunLength];
-          load_run<Out, P::kAlign>(address, kRunLength, old);
+          load_run<Out, P::kAlign, false>(address, kRunLength, old);
 #pragma unroll
           for (int e = 0; e < kRunLength; ++e) v[e] = __fadd_rn(old[e], v[e]);
         }
@@ -209,7 +202,7 @@ struct Sdd {
           for (int e = 0; e < kRunLength; ++e)
             if (panel.out_block * P::kBlockN + n + e >= P::kOutputs) v[e] = 0.0f;
         }
-        store_run<Out, P::kAlign>(address, kRunLength, v);
+        store_run<Out, P::kAlign, false>(address, kRunLength, v);
       }
     }
   }
@@ -224,26 +217,19 @@ __device__ __forceinline__ void sdd_panel(const A& args, const Panel& panel) {
   if (panel.count <= 0) return;  // closed forms: a short column's last cta
   Sdd<P> cta(args, ptx::shared_address(bsgen_shared), panel);
   const int num_stages = (cta.tokens + P::kSlice - 1) / P::kSlice;
-  float sum[G::kTilesM][G::kTilesN][4];
-#pragma unroll
-  for (int m = 0; m < G::kTilesM; ++m)
-#pragma unroll
-    for (int n = 0; n < G::kTilesN; ++n)
-#pragma unroll
-      for (int i = 0; i < 4; ++i) sum[m][n][i] = cta.acc[m][n][i] = 0.0f;
+  float sum[kPromote ? G::kTilesM : 1][G::kTilesN][4] = {};
 
+  // Negative stages only fill the pipeline: one copy of the code that loads.
 #pragma unroll 1
-  for (int s = 0; s < P::kNumStages - 1; ++s) {
-    if (s < num_stages) cta.load_stage(s);
-    ptx::cp_async_commit();
-  }
-#pragma unroll 1
-  for (int stage = 0; stage < num_stages; ++stage) {
-    ptx::cp_async_wait<P::kNumStages - 2>();
-    __syncthreads();
+  for (int stage = 1 - P::kNumStages; stage < num_stages; ++stage) {
+    if (stage >= 0) {
+      ptx::cp_async_wait<P::kNumStages - 2>();
+      __syncthreads();  // the stage has landed for all, and nobody reads the buffer that is filled next
+    }
     const int next = stage + P::kNumStages - 1;
     if (next < num_stages) cta.load_stage(next);
     ptx::cp_async_commit();
+    if (stage < 0) continue;
     cta.multiply(stage);
     if constexpr (kPromote) {
       static_assert(!kPromote || P::kPromote % P::kSlice == 0, "Params: kPromote is a multiple of kSlice");

@@ -49,7 +49,7 @@ __device__ __forceinline__ void copy(u32 destination, u64 source, int valid) {
   } else {
     u32 words[4] = {0, 0, 0, 0};
     if (valid >= 16) {
-      ld_global_v4(source, words);
+      ld_global_v4(source, words[0], words[1], words[2], words[3]);
     } else {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {

@@ -19,8 +19,8 @@ __device__ __forceinline__ u16 ld_global_u16(u64 address) {
   asm volatile("ld.global.u16 %0, [%1];" : "=h"(value) : "l"(address));
   return value;
 }
-__device__ __forceinline__ void ld_global_v4(u64 address, u32 (&v)[4]) {
-  asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3]) : "l"(address));
+__device__ __forceinline__ void ld_global_v4(u64 address, u32& a, u32& b, u32& c, u32& d) {
+  asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(a), "=r"(b), "=r"(c), "=r"(d) : "l"(address));
 }
 // Read-only for the whole launch: the schedule.
 __device__ __forceinline__ void ld_global_nc_v4(u64 address, u32 (&v)[4]) {

@@ -67,17 +67,17 @@ struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, true> {
 
   // Queues the copy of one stage's records.
   __device__ __forceinline__ void prefetch(int stage) const {
-    const int entry = stage / kStagesPerEntry * kPerStage + thread / (Schedule::kRecordWords / 4);
-    if (thread < kUnits && entry < count)
-      ptx::copy<16>(slot(stage) + thread * 16, first + (static_cast<u64>(stage / kStagesPerEntry * kPerStage) * (Schedule::kRecordWords / 4) + thread) * 16, 16);
+    const u32 entry = static_cast<u32>(stage) / kStagesPerEntry * kPerStage;
+    if (thread < kUnits && static_cast<int>(entry) + thread / (Schedule::kRecordWords / 4) < count)
+      ptx::copy<16>(slot(stage) + thread * 16, first + (static_cast<u64>(entry) * (Schedule::kRecordWords / 4) + thread) * 16, 16);
   }
-  __device__ __forceinline__ bool exists(int stage, int i) const { return stage / kStagesPerEntry * kPerStage + i < count; }
+  __device__ __forceinline__ bool exists(int stage, int i) const { return static_cast<int>(static_cast<u32>(stage) / kStagesPerEntry * kPerStage) + i < count; }
   __device__ __forceinline__ int group(int stage, int i) const { return word(stage, i, 0); }
   __device__ __forceinline__ u32 mask(int stage, int i) const { return word(stage, i, 1); }
   __device__ __forceinline__ int value(int stage, int i, int s) const { return word(stage, i, 2 + s); }
 
  private:
-  __device__ __forceinline__ u32 slot(int stage) const { return ring + (stage % kSlots) * (kUnits * 16); }
+  __device__ __forceinline__ u32 slot(int stage) const { return ring + static_cast<u32>(stage) % kSlots * (kUnits * 16); }
   __device__ __forceinline__ int word(int stage, int i, int w) const {
     return static_cast<int>(ptx::ld_shared_u32(slot(stage) + (i * Schedule::kRecordWords + w) * 4));
   }
@@ -97,7 +97,7 @@ struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, false> {
   __device__ __forceinline__ int value(int stage, int i, int s) const { return Schedule::value(panel, entry(stage, i), s); }
 
  private:
-  static __device__ __forceinline__ int entry(int stage, int i) { return stage / kStagesPerEntry * kPerStage + i; }
+  static __device__ __forceinline__ int entry(int stage, int i) { return static_cast<u32>(stage) / kStagesPerEntry * kPerStage + i; }
 };
 
 }  // namespace bsgen::dev

@@ -26,11 +26,9 @@ struct SharedTile {
   static constexpr int kRowsPerLine = 8 / kLineChunks;
   static constexpr int kUnitsPerRow = kLineChunks / kUnit;
 
-  // Byte offset of (row, byte) in the tile.
-  static __device__ __forceinline__ u32 offset(int row, int byte) {
-    const int chunk = byte >> 4;
-    const int swizzled = chunk ^ ((row / kRowsPerLine) % kUnitsPerRow * kUnit);
-    return static_cast<u32>(row * kRowBytes + (swizzled << 4) + (byte & 15));
+  // Byte offset of (row, byte) in the tile: XORing the chunk is XORing the byte above its low four bits.
+  static __device__ __forceinline__ u32 offset(u32 row, u32 byte) {
+    return row * kRowBytes + (byte ^ (row / kRowsPerLine % kUnitsPerRow * (kUnit * 16)));
   }
 };
 

@@ -13,28 +13,22 @@ namespace bsgen::dev {
 template <class Out>
 inline constexpr int kRun = 16 / Out::kBytes;
 
-// Loads up to kRun elements as fp32; those from `valid` on are 0. kAlign: bytes that the address is a multiple of.
-template <class T, int kAlign, int kCount>
+// A run of kCount elements as fp32; where kPartial, those from `valid` on are 0. kAlign: bytes the address is a multiple of.
+template <class T, int kAlign, bool kPartial, int kCount>
 __device__ __forceinline__ void load_run(u64 address, int valid, float (&values)[kCount]) {
   constexpr int kWords = kCount * T::kBytes / 4;
   static_assert(kWords % 4 == 0, "load_run: a run is whole 16-byte units");
   u32 words[kWords] = {};
-  if (kAlign >= 16 && valid >= kCount) {
+  if (kAlign >= 16 && (!kPartial || valid >= kCount)) {
 #pragma unroll
-    for (int w = 0; w < kWords; w += 4) {
-      u32 v[4];
-      ptx::ld_global_v4(address + w * 4, v);
+    for (int w = 0; w < kWords; w += 4) ptx::ld_global_v4(address + w * 4, words[w], words[w + 1], words[w + 2], words[w + 3]);
+  } else if constexpr (kAlign < 16 || kPartial) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) words[w + i] = v[i];
+    for (int i = 0; i < kCount; ++i) {
+      if (kPartial && i >= valid) continue;
+      if constexpr (T::kBytes == 4) words[i] = ptx::ld_global_u32(address + 4 * i);
+      else words[i / 2] |= static_cast<u32>(ptx::ld_global_u16(address + 2 * i)) << (i % 2 * 16);
     }
-  } else if constexpr (T::kBytes == 4) {
-#pragma unroll
-    for (int i = 0; i < kCount; ++i)
-      if (i < valid) words[i] = ptx::ld_global_u32(address + 4 * i);
-  } else {
-#pragma unroll
-    for (int i = 0; i < kCount; ++i)
-      if (i < valid) words[i / 2] |= static_cast<u32>(ptx::ld_global_u16(address + 2 * i)) << (i % 2 * 16);
   }
 #pragma unroll
   for (int i = 0; i < kCount; ++i) {
@@ -43,8 +37,8 @@ __device__ __forceinline__ void load_run(u64 address, int valid, float (&values)
   }
 }
 
-// Stores the first `valid` elements of a run, each rounded once to nearest even.
-template <class Out, int kAlign>
+// Stores a run (where kPartial, its first `valid` elements), each element rounded once to nearest even.
+template <class Out, int kAlign, bool kPartial>
 __device__ __forceinline__ void store_run(u64 address, int valid, const float (&values)[kRun<Out>]) {
   u32 words[4];
 #pragma unroll
@@ -52,20 +46,18 @@ __device__ __forceinline__ void store_run(u64 address, int valid, const float (&
     if constexpr (Out::kBytes == 4) words[w] = __float_as_uint(values[w]);
     else words[w] = ptx::pack<Out>(values[2 * w], values[2 * w + 1]);
   }
-  if (kAlign >= 16 && valid >= kRun<Out>) {
+  if (kAlign >= 16 && (!kPartial || valid >= kRun<Out>)) {
     ptx::st_global_v4(address, words);
-  } else if constexpr (Out::kBytes == 4) {
+  } else if constexpr (kAlign < 16 || kPartial) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (i < valid) ptx::st_global_u32(address + 4 * i, words[i]);
-  } else {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      if (kAlign >= 4 && 2 * i + 1 < valid) {
+    for (int i = 0; i < kRun<Out>; ++i) {
+      if (kPartial && i >= valid) break;
+      if constexpr (Out::kBytes == 4) {
         ptx::st_global_u32(address + 4 * i, words[i]);
+      } else if constexpr (kAlign >= 4 && !kPartial) {
+        if (i % 2 == 0) ptx::st_global_u32(address + 2 * i, words[i / 2]);
       } else {
-        if (2 * i < valid) ptx::st_global_u16(address + 4 * i, static_cast<u16>(words[i]));
-        if (2 * i + 1 < valid) ptx::st_global_u16(address + 4 * i + 2, static_cast<u16>(words[i] >> 16));
+        ptx::st_global_u16(address + 2 * i, static_cast<u16>(words[i / 2] >> (i % 2 * 16)));
       }
     }
   }
