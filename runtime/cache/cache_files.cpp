@@ -108,6 +108,21 @@ std::string distrust(const std::string& directory) {
   return {};
 }
 
+std::string why_unusable(const std::string& directory) {
+  if (directory.empty()) return "neither XDG_CACHE_HOME nor HOME names a folder";
+  std::string there = directory;  // the part of the path that exists
+  struct stat facts;
+  while (stat(there.c_str(), &facts) != 0) {
+    if (errno != ENOENT) return std::strerror(errno);
+    const auto slash = there.rfind('/');
+    there = slash == 0 || slash == std::string::npos ? "/" : there.substr(0, slash);
+    if (there == "/") break;
+  }
+  if (there == directory)
+    if (std::string why = distrust(directory); !why.empty()) return why;
+  return access(there.c_str(), W_OK | X_OK) == 0 ? "" : fmt::format("{}: {}", there, std::strerror(errno));
+}
+
 CacheStats read_counters(const std::string& directory) {
   const auto text = read_own_file(counters_path(directory));
   return text ? parse_counters(*text) : CacheStats{};

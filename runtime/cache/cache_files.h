@@ -41,6 +41,9 @@ bool write_all(int fd, std::string_view bytes);
 // Why the folder cannot be trusted with code, in words; empty where it can: a folder, this user's, not writable by others.
 std::string distrust(const std::string& directory);
 
+// Why entries cannot be kept there, as far as can be told without making anything; empty where they can.
+std::string why_unusable(const std::string& directory);
+
 // Counters of past processes: labelled lines. Zeros where there is no file or it is damaged.
 CacheStats read_counters(const std::string& directory);
 bool add_counters(const std::string& directory, const CacheStats& delta);
