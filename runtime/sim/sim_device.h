@@ -35,6 +35,7 @@ struct Diagnostic {
   int ptx_line = 0;
   int cuda_line = 0;      // of the generated CUDA (-lineinfo); 0 = unknown
   std::uint64_t count = 1;
+  std::string cuda_file;  // file name of cuda_line, without its folder; empty = unknown
 };
 
 // What one launch would spend (DESIGN section 8 defines each).

@@ -85,7 +85,7 @@ BSGEN_SIM_INLINE double sin_quarters(double quarters) {
   const double cosine =
       1 + t * (-1. / 2 + t * (1. / 24 + t * (-1. / 720 + t * (1. / 40320 + t * (-1. / 3628800 +
       t * (1. / 479001600))))));
-  const double value = (phase == 1) | (phase == 3) ? cosine : sine;
+  const double value = ((phase == 1) | (phase == 3)) ? cosine : sine;
   return phase >= 2 ? -value : value;
 }
 

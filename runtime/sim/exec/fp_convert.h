@@ -178,7 +178,7 @@ BSGEN_SIM_INLINE double add_to_odd(double a, double b) {
   const std::uint64_t u = std::bit_cast<std::uint64_t>(sum);
   const std::uint64_t step = (error > 0) == (sum > 0) ? 1 : ~std::uint64_t{0};
   const bool inexact = (error < 0) | (error > 0);
-  return std::bit_cast<double>(u + (inexact & !(u & 1) ? step : 0));
+  return std::bit_cast<double>(u + ((inexact & !(u & 1)) ? step : 0));
 }
 BSGEN_SIM_INLINE float f64_to_f32_odd(double x) {
   const float nearest = static_cast<float>(x);

@@ -31,6 +31,7 @@ struct Avx512 {
   BSGEN_SIM_ALWAYS static I bit_xor(I a, I b) { return _mm512_xor_si512(a, b); }
   template <int kN> BSGEN_SIM_ALWAYS static I shift_left(I x) { return _mm512_slli_epi32(x, kN); }
   template <int kN> BSGEN_SIM_ALWAYS static I shift_right(I x) { return _mm512_srli_epi32(x, kN); }
+  template <int kN> BSGEN_SIM_ALWAYS static I shift_right64(I x) { return _mm512_srli_epi64(x, kN); }
   template <int kN> BSGEN_SIM_ALWAYS static I shift_right_signed(I x) { return _mm512_srai_epi32(x, kN); }
   BSGEN_SIM_ALWAYS static I add16(I a, I b) { return _mm512_add_epi16(a, b); }
   BSGEN_SIM_ALWAYS static I max16(I a, I b) { return _mm512_max_epi16(a, b); }

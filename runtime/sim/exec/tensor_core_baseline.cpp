@@ -9,14 +9,15 @@ namespace bsgen::sim {
 namespace {
 
 struct Baseline {
-  static constexpr int kLanes = 8;
-  typedef int I __attribute__((vector_size(32)));
-  typedef float F __attribute__((vector_size(32)));
-  typedef unsigned U __attribute__((vector_size(32)));
-  typedef short S __attribute__((vector_size(32)));
-  typedef unsigned short US __attribute__((vector_size(32)));
-  typedef double D __attribute__((vector_size(64)));
-  typedef long long L __attribute__((vector_size(64)));
+  static constexpr int kLanes = 4;
+  typedef int I __attribute__((vector_size(16)));
+  typedef float F __attribute__((vector_size(16)));
+  typedef unsigned U __attribute__((vector_size(16)));
+  typedef short S __attribute__((vector_size(16)));
+  typedef unsigned short US __attribute__((vector_size(16)));
+  typedef unsigned long long UL __attribute__((vector_size(16)));
+  typedef double D __attribute__((vector_size(32)));
+  typedef long long L __attribute__((vector_size(32)));
 
   BSGEN_SIM_ALWAYS static I load(const std::uint32_t* p) {
     I x;
@@ -42,6 +43,7 @@ struct Baseline {
   BSGEN_SIM_ALWAYS static I bit_xor(I a, I b) { return a ^ b; }
   template <int kN> BSGEN_SIM_ALWAYS static I shift_left(I x) { return (I)((U)x << kN); }
   template <int kN> BSGEN_SIM_ALWAYS static I shift_right(I x) { return (I)((U)x >> kN); }
+  template <int kN> BSGEN_SIM_ALWAYS static I shift_right64(I x) { return (I)((UL)x >> kN); }
   template <int kN> BSGEN_SIM_ALWAYS static I shift_right_signed(I x) { return x >> kN; }
   BSGEN_SIM_ALWAYS static I add16(I a, I b) { return (I)((US)a + (US)b); }
   BSGEN_SIM_ALWAYS static I max16(I a, I b) { return (I)((S)a > (S)b ? (S)a : (S)b); }
@@ -58,7 +60,7 @@ struct Baseline {
 
   // Out of range (rows that the scalar model decides) becomes 0, so that no conversion is undefined.
   BSGEN_SIM_ALWAYS static I truncate(F x) {
-    const F kept = (x < 0x1p31f) & (x > -0x1p31f) ? x : F{};
+    const F kept = ((x < 0x1p31f) & (x > -0x1p31f)) ? x : F{};
     return __builtin_convertvector(kept, I);
   }
   // As doubles the sums are exact, and clearing the last 29 of 52 bits cuts them to 24.
@@ -72,11 +74,16 @@ struct Baseline {
     return as_float(as_int(toward_zero(x)) | (inexact & 1));
   }
 
+  BSGEN_SIM_ALWAYS static F widen(I half) {
+    const I rest = half & 0x7fff, wide = rest << 13;
+    const F subnormal = __builtin_convertvector(rest, F) * 0x1p-24f;
+    const I normal = wide + (112 << 23), top = wide + (224 << 23);  // infinity and NaN
+    const I magnitude = rest < 0x400 ? as_int(subnormal) : rest < 0x7c00 ? normal : top;
+    return as_float(magnitude | shift_left<16>(half & 0x8000));
+  }
   BSGEN_SIM_ALWAYS static void widen_halves(I x, F out[2]) {
-    for (int i = 0; i < kLanes; ++i) {
-      out[0][i] = f16_to_f32(static_cast<std::uint16_t>(x[i]));
-      out[1][i] = f16_to_f32(static_cast<std::uint16_t>(static_cast<unsigned>(x[i]) >> 16));
-    }
+    out[0] = widen(x & 0xffff);
+    out[1] = widen(shift_right<16>(x));
   }
   BSGEN_SIM_ALWAYS static F round_to_half(F x) {
     for (int i = 0; i < kLanes; ++i) x[i] = f16_to_f32(f32_to_f16(x[i]));
@@ -91,13 +98,15 @@ struct Baseline {
   }
 
   BSGEN_SIM_ALWAYS static void gather_rows(const std::uint32_t* rows0, const std::uint32_t* rows8, int row0, I out[4]) {
-    const std::uint32_t* rows = row0 == 0 ? rows0 : rows8;
+    const std::uint32_t* rows = (row0 < 8 ? rows0 : rows8) + 4 * (row0 % 8);
     for (int t = 0; t < 4; ++t) {
-      for (int i = 0; i < kLanes; ++i) out[t][i] = static_cast<int>(rows[4 * i + t]);
+      I x{};
+      for (int i = 0; i < kLanes; ++i) x[i] = static_cast<int>(rows[4 * i + t]);
+      out[t] = x;
     }
   }
   BSGEN_SIM_ALWAYS static void scatter_rows(const I in[4], int row0, std::uint32_t* rows0, std::uint32_t* rows8) {
-    std::uint32_t* rows = row0 == 0 ? rows0 : rows8;
+    std::uint32_t* rows = (row0 < 8 ? rows0 : rows8) + 4 * (row0 % 8);
     for (int t = 0; t < 4; ++t) {
       for (int i = 0; i < kLanes; ++i) rows[4 * i + t] = static_cast<std::uint32_t>(in[t][i]);
     }

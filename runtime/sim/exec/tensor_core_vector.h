@@ -83,7 +83,7 @@ struct Operands {
     return b[k / (4 * kE) * kE + k % kE][4 * n + k % (4 * kE) / kE];
   }
   BSGEN_SIM_ALWAYS std::uint32_t b_exponent_pair(int n, int j) const {
-    if constexpr (kE == 1) return b_exponents[j / 2][2 * n + j % 2];
+    if constexpr (kE == 1) return b_exponents[j / 2][4 * n + 2 * (j % 2)];
     const int k = 2 * j;
     return b_exponents[k / (4 * kE) * (kE / 2) + k % kE / 2][4 * n + k % (4 * kE) / kE];
   }
@@ -123,13 +123,15 @@ struct Operands {
 
   BSGEN_SIM_ALWAYS void load_b(const Lanes* regs) {
     for (int r = 0; r < kRegisters; ++r) {
-      alignas(64) std::uint32_t e[32];
       for (int lane = 0; lane < 32; lane += V::kLanes) {
         const I x = V::load(regs[r] + lane);
         if constexpr (kE == 1) {
           const I value = V::bit_and(x, V::set(static_cast<int>(0xffffe000)));
           V::storef(b[r] + lane, V::as_float(value));
-          V::store(e + lane, exponents32<V>(value));
+          const I e = exponents32<V>(value);  // lanes t and t + 1, t even: k and k + 1
+          V::store(b_exponents[r] + lane,
+                   V::bit_or(V::bit_and(e, V::set(0xffff)),
+                             V::bit_and(V::template shift_right64<16>(e), V::set(static_cast<int>(0xffff0000)))));
         } else {
           for (int i = 0; i < kE / 2; ++i) {
             const I pair = kE == 2 ? x : byte_pair<V>(x, i);
@@ -140,9 +142,6 @@ struct Operands {
             V::store(b_exponents[kE / 2 * r + i] + lane, exponents16<V, kB>(pair));
           }
         }
-      }
-      if constexpr (kE == 1) {
-        for (int i = 0; i < 16; ++i) b_exponents[r][i] = (e[2 * i] & 0xffff) | e[2 * i + 1] << 16;
       }
     }
   }

@@ -1,0 +1,51 @@
+#include "runtime/sim/check/diagnostics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bsgen::sim {
+
+void Findings::merge(const Findings& other) {
+  for (const auto& [key, theirs] : other.entries_) {
+    const auto [found, is_new] = entries_.try_emplace(key, theirs);
+    if (is_new) continue;
+    Entry& mine = found->second;
+    const std::uint64_t count = mine.count + theirs.count;
+    if (theirs.cta < mine.cta) mine = theirs;
+    mine.count = count;
+  }
+}
+
+std::vector<Diagnostic> Findings::list(const Program& program, std::uint64_t end, int limit) const {
+  std::vector<const decltype(entries_)::value_type*> rows;
+  for (const auto& entry : entries_)
+    if (entry.second.cta < end) rows.push_back(&entry);
+  std::stable_sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) {
+    if (a->second.severity != b->second.severity) return a->second.severity < b->second.severity;
+    return a->second.cta < b->second.cta;
+  });
+  if (static_cast<int>(rows.size()) > limit) rows.resize(limit);
+  std::vector<Diagnostic> made;
+  for (const auto* row : rows) {
+    const auto& [key, entry] = *row;
+    const ptx::SourceLine& line = program.lines[key.first];
+    Diagnostic diagnostic{entry.severity, std::string(key.second), entry.message, line.ptx, line.cuda, entry.count, {}};
+    if (line.cuda_file > 0 && line.cuda_file < static_cast<int>(program.files.size()))
+      diagnostic.cuda_file = program.files[line.cuda_file];
+    made.push_back(std::move(diagnostic));
+  }
+  return made;
+}
+
+std::string place(const Program& program, std::uint32_t op) {
+  const ptx::SourceLine& line = program.lines[op];
+  std::string cuda;
+  if (line.cuda > 0) {
+    const bool named = line.cuda_file > 0 && line.cuda_file < static_cast<int>(program.files.size());
+    cuda = fmt::format(", {} line {}", named ? program.files[line.cuda_file] : "cuda", line.cuda);
+  }
+  return fmt::format("(ptx line {}{}, kernel {})", line.ptx, cuda, program.entry);
+}
+
+}  // namespace bsgen::sim

@@ -1,0 +1,194 @@
+// Opcodes that touch memory. Cache operators, eviction hints and prefetch sizes are known and have no effect here.
+#include "runtime/sim/decode/decoder.h"
+#include "runtime/sim/exec/memory_ops.h"
+
+namespace bsgen::sim::decoding {
+namespace {
+
+using ptx::Operand;
+using ptx::ScalarType;
+using ptx::Space;
+
+// {.weak, .volatile, .relaxed.scope, .acquire.scope, .release.scope}; the simulated memory is sequentially consistent.
+void take_ordering(Decoder& d, bool load) {
+  const int ordering = load ? d.take_one_of({"weak", "volatile", "relaxed", "acquire", "mmio"}) : d.take_one_of({"weak", "volatile", "relaxed", "release", "mmio"});
+  if (ordering >= 2 && d.take_one_of({"cta", "cluster", "gpu", "sys"}) < 0) d.fail("needs a scope");
+}
+// Hints behind the state space; true where a cache policy operand follows.
+bool take_hints(Decoder& d, bool load) {
+  if (load) {
+    d.take_one_of({"ca", "cg", "cs", "lu", "cv"});
+    d.take("nc");
+  } else {
+    d.take_one_of({"wb", "cg", "cs", "wt"});
+  }
+  d.take_one_of({"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate"});
+  d.take_one_of({"L2::evict_normal", "L2::evict_first", "L2::evict_last"});
+  const bool policy = d.take("L2::cache_hint");
+  d.take_one_of({"L2::64B", "L2::128B", "L2::256B"});
+  return policy;
+}
+
+void load_or_store(Decoder& d, bool load) {
+  take_ordering(d, load);
+  Space space = d.take_space();
+  const bool policy = take_hints(d, load);
+  const std::size_t count = d.take("v2") ? 2 : d.take("v4") ? 4 : d.take("v8") ? 8 : 1;
+  const ScalarType type = d.take_type();
+  if (d.failed()) return;
+  const int bytes = ptx::size_bytes(type);
+  const bool plain_type = ptx::size_bits(type) >= 8 && type != ScalarType::kB128 && type != ScalarType::kF16x2 && type != ScalarType::kBf16x2;
+  if (!plain_type) return d.fail("this type cannot be loaded or stored");
+  if (bytes * static_cast<int>(count) > 32 || (count == 8 && bytes != 4)) return d.fail("a vector of this size does not exist");
+  d.want_operands(2, policy ? 3 : 2);
+  if (policy && d.num_operands() != 3) return d.fail("needs the cache policy as last operand");
+  const Operand &where = d.operand(load ? 1 : 0), &what = d.operand(load ? 0 : 1);
+  if (d.failed()) return;
+  // The parameters of a call lie in the thread's frame, not in the kernel's parameters.
+  if (space == Space::kParam && where.kind == Operand::Kind::kAddress && where.elements[0].kind == Operand::Kind::kVariable) space = Space::kLocal;
+  Op& op = d.op();
+  op.handler = load ? load_handler(space) : store_handler(space);
+  if (op.handler == nullptr) return d.fail(fmt::format("{} memory cannot be written", ptx::name(space)));
+  op.element_bytes = static_cast<std::uint8_t>(bytes);
+  op.count = static_cast<std::uint8_t>(count);
+  op.flags = static_cast<std::uint8_t>((d.address(1, where, space) ? kAddress64 : 0) | (ptx::is_signed(type) ? kSigned : 0));
+  op.extra = static_cast<std::uint32_t>(d.program().extra.size());
+  if (d.extra(what, type, count, load, true) == Width::kLong) op.flags |= kWideRegisters;
+}
+void ld(Decoder& d) { load_or_store(d, true); }
+void st(Decoder& d) { load_or_store(d, false); }
+
+// {.sem}{.scope}{.space}.op{.level::cache_hint}.type
+void atomic(Decoder& d, bool returns) {
+  d.take_one_of({"relaxed", "acquire", "release", "acq_rel"});
+  d.take_one_of({"cta", "cluster", "gpu", "sys"});
+  const Space space = d.take_space();
+  constexpr AtomicOp kOps[] = {AtomicOp::kAdd, AtomicOp::kMin, AtomicOp::kMax, AtomicOp::kInc, AtomicOp::kDec,
+                               AtomicOp::kAnd, AtomicOp::kOr, AtomicOp::kXor, AtomicOp::kExch, AtomicOp::kCas};
+  const int which = d.take_one_of({"add", "min", "max", "inc", "dec", "and", "or", "xor", "exch", "cas"});
+  if (which < 0) return d.fail(fmt::format("unknown operation .{}", d.peek()));
+  d.take("noftz");
+  const ScalarType type = d.take_type();
+  if (d.failed()) return;
+  const AtomicOp kind = kOps[which];
+  Op& op = d.op();
+  op.handler = atomic_handler(kind, type, space);
+  const std::size_t sources = kind == AtomicOp::kCas ? 2 : 1;
+  d.want_operands(1 + sources + returns, 1 + sources + returns);
+  Operand sink;
+  sink.kind = Operand::Kind::kSink;
+  d.destination(0, returns ? d.operand(0) : sink, type);
+  if (d.address(1, d.operand(returns), space)) op.flags |= kAddress64;
+  d.source(2, d.operand(1 + static_cast<std::size_t>(returns)), type);
+  if (sources == 2)
+    d.source(3, d.operand(2 + static_cast<std::size_t>(returns)), type);
+  else
+    d.constant(3, 0, width_of(type));
+  if (space != Space::kShared) d.program().ordered_ctas = true;
+}
+void atom(Decoder& d) { atomic(d, true); }
+void red(Decoder& d) {
+  if (d.take("async")) return d.fail("red.async is not supported");
+  atomic(d, false);
+}
+
+// cp.async.{ca,cg}.shared{::cta}.global{hints} [dst], [src], size{, src-size}{, policy}
+void cp(Decoder& d) {
+  d.require("async");
+  d.need_target(80);
+  if (d.failed()) return;
+  Op& op = d.op();
+  if (d.take("commit_group")) {
+    op.handler = &copy_async_commit;
+    return d.want_operands(0, 0);
+  }
+  if (d.take("wait_all")) {
+    op.handler = &copy_async_wait;
+    op.immediate = -1;
+    return d.want_operands(0, 0);
+  }
+  if (d.take("wait_group")) {
+    op.handler = &copy_async_wait;
+    d.want_operands(1, 1);
+    op.immediate = d.integer(d.operand(0), 0, 1 << 20);
+    return;
+  }
+  const int cache = d.take_one_of({"ca", "cg"});
+  if (cache < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  if (d.take_space() != Space::kShared) return d.fail("expected .shared");
+  d.require("global");
+  const bool policy = d.take("L2::cache_hint");
+  d.take_one_of({"L2::64B", "L2::128B", "L2::256B"});
+  d.want_operands(3, 4 + static_cast<std::size_t>(policy));
+  const std::int64_t size = d.integer(d.operand(2), 4, 16);
+  if (d.failed()) return;
+  if (size != 16 && (cache == 1 || (size != 4 && size != 8))) return d.fail(fmt::format("copies of {} bytes do not exist", size));
+  op.handler = &copy_async;
+  op.element_bytes = static_cast<std::uint8_t>(size);
+  d.address(2, d.operand(1), Space::kGlobal);
+  op.target = static_cast<std::uint32_t>(d.program().displacements.size());
+  d.program().displacements.push_back(op.immediate);
+  if (d.address(1, d.operand(0), Space::kShared)) op.flags |= kAddress64;
+  const std::size_t given = d.num_operands() - (policy ? 1 : 0);
+  if (given == 4 && d.operand(3).kind == Operand::Kind::kRegister &&
+      d.function().registers[d.operand(3).index].type == ScalarType::kPred)
+    return d.fail("ignore-src is not supported");
+  if (given == 4)
+    d.source(3, d.operand(3), ScalarType::kU32);
+  else
+    d.constant(3, static_cast<std::uint64_t>(size), Width::kWord);
+}
+
+// {ld,st}matrix.sync.aligned.m8n8.{x1,x2,x4}{.trans}{.shared{::cta}}.b16
+void matrix(Decoder& d, bool load) {
+  d.require("sync");
+  d.require("aligned");
+  d.require("m8n8");
+  const int number = d.take_one_of({"x1", "x2", "x4"});
+  if (number < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  const bool transposed = d.take("trans");
+  const Space space = d.take_space();
+  if (space != Space::kShared) return d.fail("expected .shared");
+  d.take_type_of({ScalarType::kB16});
+  d.want_operands(2, 2);
+  if (d.failed()) return;
+  Op& op = d.op();
+  op.handler = load ? &load_matrix : &store_matrix;
+  if (!load) d.need_target(90);
+  op.convergence = Convergence::kAligned;
+  op.count = static_cast<std::uint8_t>(1 << number);
+  if (d.address(1, d.operand(load ? 1 : 0), space)) op.flags |= kAddress64;
+  if (transposed) op.flags |= kTransposed;
+  op.extra = static_cast<std::uint32_t>(d.program().extra.size());
+  d.extra(d.operand(load ? 0 : 1), ScalarType::kB32, op.count, load);
+}
+void ldmatrix(Decoder& d) { matrix(d, true); }
+void stmatrix(Decoder& d) { matrix(d, false); }
+
+// prefetch{.space}.level, prefetchu: hints.
+void prefetch(Decoder& d) {
+  const Space space = d.take_space();
+  if (d.take_one_of({"L1", "L2", "L2::evict_last", "L2::evict_normal"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  d.want_operands(1, 1);
+  if (d.address(1, d.operand(0), space)) d.op().flags |= kAddress64;
+  d.op().handler = &no_operation;
+}
+
+// createpolicy.fractional.L2::...b64 d, fraction: a value that only hints take.
+void createpolicy(Decoder& d) {
+  d.require("fractional");
+  if (d.take_one_of({"L2::evict_last", "L2::evict_normal", "L2::evict_first", "L2::evict_unchanged"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  d.take_type_of({ScalarType::kB64});
+  d.want_operands(1, 2);
+  d.destination(0, d.operand(0), ScalarType::kB64);
+  d.op().handler = &set_zero64;
+}
+
+}  // namespace
+
+std::vector<OpcodeRow> memory_opcodes() {
+  return {{"ld", &ld}, {"ldu", &ld}, {"st", &st}, {"atom", &atom}, {"red", &red}, {"cp", &cp}, {"ldmatrix", &ldmatrix},
+          {"stmatrix", &stmatrix}, {"prefetch", &prefetch}, {"createpolicy", &createpolicy}};
+}
+
+}  // namespace bsgen::sim::decoding

@@ -1,0 +1,47 @@
+// One warp access to memory: addresses of the lanes, then groups of lanes that fall into one piece of memory, checked.
+#pragma once
+
+#include <bit>
+#include <cstring>
+
+#include "runtime/sim/exec/warp.h"
+
+namespace bsgen::sim {
+
+struct LaneAddresses {
+  std::uint64_t of[kLanes];
+};
+
+// Lanes of `mask` whose bytes all lie inside one piece of memory: lane l's data is at host + (address - base).
+struct Piece {
+  std::uint32_t mask = 0;
+  std::uint64_t base = 0;
+  std::byte* host = nullptr;
+  std::uint8_t* valid = nullptr;  // nullptr where everything is known to hold values
+  Allocation* allocation = nullptr;
+};
+
+enum class Access : std::uint8_t { kRead, kWrite };
+
+void gather_addresses(const Warp& warp, const Op& op, LaneAddresses& addresses);
+
+// Takes the lanes out of `mask` that can be served together and reports those that are out of bounds or misaligned; call it
+// until mask is 0. A piece may come back empty. `align` is the alignment asked for, 0 = that of `bytes`.
+Piece next_global_piece(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t bytes, Access access, std::uint32_t& mask,
+                        std::uint32_t align = 0);
+// Shared memory is one piece: addresses become offsets, bad lanes leave the mask.
+Piece shared_piece(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t bytes, Access access, std::uint32_t mask);
+
+// Reports lanes that read bytes without a value.
+void check_valid(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::uint32_t bytes, std::string_view space);
+// Happens-before of shared memory; offsets from the window's start.
+void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);
+void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);
+void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);  // cp.async
+
+// 32-byte sectors that the lanes of `mask` touch, times 32.
+std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask);
+// Wavefronts of a shared-memory access, as DESIGN section 8 counts them.
+void count_shared(Warp& warp, const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask);
+
+}  // namespace bsgen::sim

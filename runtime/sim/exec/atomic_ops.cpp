@@ -1,0 +1,161 @@
+// atom and red on global and shared memory. Lanes take part in order, and a launch that has them on global memory runs its ctas in order
+// (Program::ordered_ctas), so a result never depends on the number of threads.
+#include <fmt/format.h>
+
+#include "runtime/sim/exec/access.h"
+#include "runtime/sim/exec/fp_convert.h"
+#include "runtime/sim/exec/memory_ops.h"
+
+namespace bsgen::sim {
+namespace {
+
+using ptx::ScalarType;
+
+template <class T, AtomicOp kOp>
+T combine(T old, T b, T c) {
+  switch (kOp) {
+    case AtomicOp::kAdd: return static_cast<T>(old + b);
+    case AtomicOp::kMin: return b < old ? b : old;
+    case AtomicOp::kMax: return b > old ? b : old;
+    case AtomicOp::kInc: return old >= b ? T{0} : static_cast<T>(old + 1);
+    case AtomicOp::kDec: return old == 0 || old > b ? b : static_cast<T>(old - 1);
+    case AtomicOp::kExch: return b;
+    case AtomicOp::kCas: return old == b ? c : old;
+    default: break;
+  }
+  if constexpr (std::is_integral_v<T>) {
+    if constexpr (kOp == AtomicOp::kAnd) return old & b;
+    if constexpr (kOp == AtomicOp::kOr) return old | b;
+    if constexpr (kOp == AtomicOp::kXor) return old ^ b;
+  }
+  return old;
+}
+
+struct F16Pair { std::uint32_t bits; };
+struct Bf16Pair { std::uint32_t bits; };
+struct F16One { std::uint16_t bits; };
+struct Bf16One { std::uint16_t bits; };
+template <class T, AtomicOp kOp>
+  requires requires(T t) { t.bits; }
+T combine(T old, T b, T) {
+  if constexpr (std::is_same_v<T, F16One>) return {add_f16(old.bits, b.bits)};
+  if constexpr (std::is_same_v<T, Bf16One>) return {add_bf16(old.bits, b.bits)};
+  const auto low = [](std::uint32_t x) { return static_cast<std::uint16_t>(x); };
+  const auto high = [](std::uint32_t x) { return static_cast<std::uint16_t>(x >> 16); };
+  if constexpr (std::is_same_v<T, F16Pair>)
+    return {std::uint32_t{add_f16(high(old.bits), high(b.bits))} << 16 | add_f16(low(old.bits), low(b.bits))};
+  else if constexpr (std::is_same_v<T, Bf16Pair>)
+    return {std::uint32_t{add_bf16(high(old.bits), high(b.bits))} << 16 | add_bf16(low(old.bits), low(b.bits))};
+}
+
+template <class T>
+T lane_value(const Warp& warp, std::uint32_t slot, int lane) {
+  T value;
+  std::memcpy(&value, warp.registers + slot + lane * (sizeof(T) == 8 ? 8 : 4), sizeof(T));
+  return value;
+}
+
+template <class T, AtomicOp kOp>
+void apply(Warp& warp, const Op& op, std::byte* host, int lane) {
+  T old;
+  std::memcpy(&old, host, sizeof(T));
+  const T made = combine<T, kOp>(old, lane_value<T>(warp, op.slot[2], lane), lane_value<T>(warp, op.slot[3], lane));
+  std::memcpy(host, &made, sizeof(T));
+  std::memset(warp.registers + op.slot[0] + lane * (sizeof(T) == 8 ? 8 : 4), 0, sizeof(T) == 8 ? 8 : 4);
+  std::memcpy(warp.registers + op.slot[0] + lane * (sizeof(T) == 8 ? 8 : 4), &old, sizeof(T));
+}
+
+template <class T, AtomicOp kOp>
+void atomic_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask, bool shared) {
+  for (std::uint32_t rest = mask; rest != 0;) {
+    Piece piece;
+    if (shared) {
+      piece = shared_piece(warp, op, addresses, sizeof(T), Access::kWrite, rest);
+      rest = 0;
+      count_shared(warp, addresses, sizeof(T), piece.mask);
+    } else {
+      piece = next_global_piece(warp, op, addresses, sizeof(T), Access::kWrite, rest);
+      const std::uint64_t bytes = sector_bytes(addresses, sizeof(T), piece.mask);
+      warp.cta->worker->counters.global_read_bytes += bytes;
+      warp.cta->worker->counters.global_write_bytes += bytes;
+    }
+    if (kOp != AtomicOp::kExch) check_valid(warp, op, piece, addresses, sizeof(T), shared ? "shared" : "global");
+    for (std::uint32_t lanes = piece.mask; lanes != 0; lanes &= lanes - 1) {
+      const int lane = std::countr_zero(lanes);
+      const std::uint64_t offset = addresses.of[lane] - piece.base;
+      apply<T, kOp>(warp, op, piece.host + offset, lane);
+      if (piece.valid != nullptr) std::memset(piece.valid + offset, 0xff, sizeof(T));
+    }
+  }
+}
+
+template <class T, AtomicOp kOp, ptx::Space kSpace>
+void atomic(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  if (kSpace != ptx::Space::kGeneric) return atomic_lanes<T, kOp>(warp, op, addresses, warp.mask, kSpace == ptx::Space::kShared);
+  std::uint32_t shared = 0;
+  LaneAddresses inside = addresses;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (!(warp.mask >> lane & 1) || addresses.of[lane] - kSharedWindow >= kWindowBytes) continue;
+    shared |= std::uint32_t{1} << lane;
+    inside.of[lane] -= kSharedWindow;
+  }
+  if (shared != 0) atomic_lanes<T, kOp>(warp, op, inside, shared, true);
+  if (warp.mask & ~shared) atomic_lanes<T, kOp>(warp, op, addresses, warp.mask & ~shared, false);
+}
+
+template <class T, AtomicOp kOp>
+Handler in_space(ptx::Space space) {
+  if (space == ptx::Space::kGlobal) return &atomic<T, kOp, ptx::Space::kGlobal>;
+  if (space == ptx::Space::kShared) return &atomic<T, kOp, ptx::Space::kShared>;
+  return space == ptx::Space::kGeneric ? &atomic<T, kOp, ptx::Space::kGeneric> : nullptr;
+}
+template <class T>
+Handler of_bits(AtomicOp op, ptx::Space space) {
+  switch (op) {
+    case AtomicOp::kAnd: return in_space<T, AtomicOp::kAnd>(space);
+    case AtomicOp::kOr: return in_space<T, AtomicOp::kOr>(space);
+    case AtomicOp::kXor: return in_space<T, AtomicOp::kXor>(space);
+    case AtomicOp::kExch: return in_space<T, AtomicOp::kExch>(space);
+    case AtomicOp::kCas: return in_space<T, AtomicOp::kCas>(space);
+    default: return nullptr;
+  }
+}
+template <class T>
+Handler of_integer(AtomicOp op, ptx::Space space) {
+  switch (op) {
+    case AtomicOp::kAdd: return in_space<T, AtomicOp::kAdd>(space);
+    case AtomicOp::kMin: return in_space<T, AtomicOp::kMin>(space);
+    case AtomicOp::kMax: return in_space<T, AtomicOp::kMax>(space);
+    case AtomicOp::kInc: return std::is_same_v<T, std::uint32_t> ? in_space<T, AtomicOp::kInc>(space) : nullptr;
+    case AtomicOp::kDec: return std::is_same_v<T, std::uint32_t> ? in_space<T, AtomicOp::kDec>(space) : nullptr;
+    default: return nullptr;
+  }
+}
+
+}  // namespace
+
+Handler atomic_handler(AtomicOp op, ScalarType type, ptx::Space space) {
+  switch (type) {
+    case ScalarType::kB32: return of_bits<std::uint32_t>(op, space);
+    case ScalarType::kB64: return of_bits<std::uint64_t>(op, space);
+    case ScalarType::kU32: return of_integer<std::uint32_t>(op, space);
+    case ScalarType::kS32: return of_integer<std::int32_t>(op, space);
+    case ScalarType::kU64: return of_integer<std::uint64_t>(op, space);
+    case ScalarType::kS64: return of_integer<std::int64_t>(op, space);
+    default: break;
+  }
+  if (op != AtomicOp::kAdd) return nullptr;
+  switch (type) {
+    case ScalarType::kF32: return in_space<float, AtomicOp::kAdd>(space);
+    case ScalarType::kF64: return in_space<double, AtomicOp::kAdd>(space);
+    case ScalarType::kF16: return in_space<F16One, AtomicOp::kAdd>(space);
+    case ScalarType::kBf16: return in_space<Bf16One, AtomicOp::kAdd>(space);
+    case ScalarType::kF16x2: return in_space<F16Pair, AtomicOp::kAdd>(space);
+    case ScalarType::kBf16x2: return in_space<Bf16Pair, AtomicOp::kAdd>(space);
+    default: return nullptr;
+  }
+}
+
+}  // namespace bsgen::sim

@@ -1,0 +1,8 @@
+#include "runtime/sim/exec/lane_ops_impl.h"
+
+namespace bsgen::sim::lanes_baseline {
+
+Handler find(LaneOp op, ptx::ScalarType type, bool ftz) { return find_handler(op, type, ftz); }
+Handler find_convert(ptx::ScalarType to, ptx::ScalarType from) { return find_conversion(to, from); }
+
+}  // namespace bsgen::sim::lanes_baseline

@@ -1,0 +1,290 @@
+#include "runtime/sim/exec/memory_ops.h"
+
+#include <fmt/format.h>
+
+#include "runtime/sim/exec/access.h"
+#include "runtime/sim/exec/special_ops.h"
+
+namespace bsgen::sim {
+namespace {
+
+using ptx::Space;
+
+const std::uint32_t* data_registers(const Warp& warp, const Op& op) { return warp.cta->launch->program->extra.data() + op.extra; }
+
+// Memory -> registers for the lanes of the piece.
+template <int kElement>
+void load_elements(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
+  using Bits = std::conditional_t<kElement == 1, std::uint8_t, std::conditional_t<kElement == 2, std::uint16_t, std::conditional_t<kElement == 4, std::uint32_t, std::uint64_t>>>;
+  using Signed = std::make_signed_t<Bits>;
+  const std::uint32_t* registers = data_registers(warp, op);
+  for (int i = 0; i < op.count; ++i) {
+    std::byte* to = warp.registers + registers[i];
+    for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
+      const int lane = std::countr_zero(rest);
+      Bits value;
+      std::memcpy(&value, piece.host + (addresses.of[lane] - piece.base) + i * kElement, kElement);
+      if (op.flags & kWideRegisters) {
+        reinterpret_cast<std::uint64_t*>(to)[lane] = op.flags & kSigned ? static_cast<std::uint64_t>(static_cast<Signed>(value)) : value;
+      } else {
+        reinterpret_cast<std::uint32_t*>(to)[lane] = static_cast<std::uint32_t>(op.flags & kSigned ? static_cast<std::uint64_t>(static_cast<Signed>(value)) : value);
+      }
+    }
+  }
+}
+void load_piece(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
+  switch (op.element_bytes) {
+    case 1: return load_elements<1>(warp, op, piece, addresses);
+    case 2: return load_elements<2>(warp, op, piece, addresses);
+    case 4: return load_elements<4>(warp, op, piece, addresses);
+    default: return load_elements<8>(warp, op, piece, addresses);
+  }
+}
+
+void store_piece(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
+  const std::uint32_t* registers = data_registers(warp, op);
+  for (int i = 0; i < op.count; ++i) {
+    const std::byte* from = warp.registers + registers[i];
+    const int stride = op.flags & kWideRegisters ? 8 : 4;
+    for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
+      const int lane = std::countr_zero(rest);
+      std::byte* to = piece.host + (addresses.of[lane] - piece.base) + i * op.element_bytes;
+      // Registers are little-endian, as the device's memory is.
+      switch (op.element_bytes) {
+        case 1: std::memcpy(to, from + lane * stride, 1); break;
+        case 2: std::memcpy(to, from + lane * stride, 2); break;
+        case 4: std::memcpy(to, from + lane * stride, 4); break;
+        default: std::memcpy(to, from + lane * stride, 8); break;
+      }
+    }
+  }
+  if (piece.valid == nullptr) return;
+  const std::uint32_t bytes = static_cast<std::uint32_t>(op.element_bytes) * op.count;
+  for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1)
+    std::memset(piece.valid + (addresses.of[std::countr_zero(rest)] - piece.base), 0xff, bytes);
+}
+
+// What a load that was refused gives.
+void zero_registers(Warp& warp, const Op& op, std::uint32_t mask) {
+  const std::uint32_t* registers = data_registers(warp, op);
+  for (int i = 0; i < op.count; ++i)
+    for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+      const int lane = std::countr_zero(rest);
+      if (op.flags & kWideRegisters)
+        warp.reg64(registers[i])[lane] = 0;
+      else
+        warp.reg32(registers[i])[lane] = 0;
+    }
+}
+
+std::uint32_t access_bytes(const Op& op) { return static_cast<std::uint32_t>(op.element_bytes) * op.count; }
+
+void load_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t mask, bool count) {
+  const std::uint32_t bytes = access_bytes(op);
+  std::uint32_t good = 0;
+  for (std::uint32_t rest = mask; rest != 0;) {
+    const Piece piece = next_global_piece(warp, op, addresses, bytes, Access::kRead, rest);
+    if (piece.mask == 0) continue;
+    check_valid(warp, op, piece, addresses, bytes, "global");
+    load_piece(warp, op, piece, addresses);
+    good |= piece.mask;
+  }
+  if (good != mask) zero_registers(warp, op, mask & ~good);
+  if (count) warp.cta->worker->counters.global_read_bytes += sector_bytes(addresses, bytes, good);
+}
+void load_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
+  const std::uint32_t bytes = access_bytes(op);
+  const Piece piece = shared_piece(warp, op, addresses, bytes, Access::kRead, mask);
+  if (piece.mask != mask) zero_registers(warp, op, mask & ~piece.mask);
+  if (piece.mask == 0) return;
+  for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    check_shared_read(warp, op, static_cast<std::uint32_t>(addresses.of[lane]), bytes, lane);
+  }
+  check_valid(warp, op, piece, addresses, bytes, "shared");
+  load_piece(warp, op, piece, addresses);
+  count_shared(warp, addresses, bytes, piece.mask);
+}
+
+// A thread's local memory and a kernel's parameters are small blocks addressed from 0; the lanes see their own block each.
+void load_local_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask);
+void store_local_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask);
+
+// Turns addresses inside [0, size) of the thread's own frame into offsets in the cta's local memory.
+std::uint32_t local_mask(Warp& warp, const Op& op, LaneAddresses& addresses, Access access, std::uint32_t mask) {
+  const std::uint64_t size = warp.cta->launch->program->local_bytes;
+  const std::uint32_t bytes = access_bytes(op);
+  std::uint32_t good = 0;
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    const std::uint64_t offset = addresses.of[lane];
+    const std::string_view what = access == Access::kRead ? "reads" : "writes";
+    if (offset > size || size - offset < bytes) {
+      report(warp, op, Severity::kError, "out_of_bounds", lane, [&] {
+        return fmt::format("{} {} bytes at local offset {}, the thread has {}", what, bytes, static_cast<std::int64_t>(offset), size);
+      });
+      continue;
+    }
+    if (offset & (bytes - 1)) {
+      report(warp, op, Severity::kError, "misaligned", lane, [&] { return fmt::format("{} {} bytes at local offset {}, not a multiple of {}", what, bytes, offset, bytes); });
+      continue;
+    }
+    addresses.of[lane] = offset + size * static_cast<std::uint64_t>(warp.index * kLanes + lane);
+    good |= std::uint32_t{1} << lane;
+  }
+  return good;
+}
+void load_local_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
+  Cta& cta = *warp.cta;
+  const Piece piece{local_mask(warp, op, addresses, Access::kRead, mask), 0, cta.local.data(), cta.local_valid.data(), nullptr};
+  if (piece.mask != mask) zero_registers(warp, op, mask & ~piece.mask);
+  check_valid(warp, op, piece, addresses, access_bytes(op), "local");
+  load_piece(warp, op, piece, addresses);
+}
+void store_local_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
+  Cta& cta = *warp.cta;
+  store_piece(warp, op, {local_mask(warp, op, addresses, Access::kWrite, mask), 0, cta.local.data(), cta.local_valid.data(), nullptr}, addresses);
+}
+
+void load_parameter_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t mask) {
+  const std::vector<std::byte>& parameters = warp.cta->launch->parameters;
+  const std::uint32_t bytes = access_bytes(op);
+  std::uint32_t good = 0;
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    const std::uint64_t offset = addresses.of[lane];
+    if (offset > parameters.size() || parameters.size() - offset < bytes) {
+      report(warp, op, Severity::kError, "out_of_bounds", lane, [&] { return fmt::format("reads {} bytes at byte {} of {} bytes of parameters", bytes, static_cast<std::int64_t>(offset), parameters.size()); });
+    } else {
+      good |= std::uint32_t{1} << lane;
+    }
+  }
+  if (good != mask) zero_registers(warp, op, mask & ~good);
+  load_piece(warp, op, {good, 0, const_cast<std::byte*>(parameters.data()), nullptr, nullptr}, addresses);
+}
+
+void load_global(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  load_global_lanes(warp, op, addresses, warp.mask, true);
+}
+void load_const(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  load_global_lanes(warp, op, addresses, warp.mask, false);  // constant memory has a cache of its own
+}
+void load_shared(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  load_shared_lanes(warp, op, addresses, warp.mask);
+}
+void load_local(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  load_local_lanes(warp, op, addresses, warp.mask);
+}
+void load_parameter(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  load_parameter_lanes(warp, op, addresses, warp.mask);
+}
+
+void store_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t mask) {
+  const std::uint32_t bytes = access_bytes(op);
+  std::uint32_t good = 0;
+  for (std::uint32_t rest = mask; rest != 0;) {
+    const Piece piece = next_global_piece(warp, op, addresses, bytes, Access::kWrite, rest);
+    if (piece.mask == 0) continue;
+    store_piece(warp, op, piece, addresses);
+    good |= piece.mask;
+  }
+  warp.cta->worker->counters.global_write_bytes += sector_bytes(addresses, bytes, good);
+}
+void store_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
+  const std::uint32_t bytes = access_bytes(op);
+  const Piece piece = shared_piece(warp, op, addresses, bytes, Access::kWrite, mask);
+  if (piece.mask == 0) return;
+  for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    check_shared_write(warp, op, static_cast<std::uint32_t>(addresses.of[lane]), bytes, lane);
+  }
+  store_piece(warp, op, piece, addresses);
+  count_shared(warp, addresses, bytes, piece.mask);
+}
+void store_global(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  store_global_lanes(warp, op, addresses, warp.mask);
+}
+void store_shared(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  store_shared_lanes(warp, op, addresses, warp.mask);
+}
+void store_local(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  store_local_lanes(warp, op, addresses, warp.mask);
+}
+
+// Generic addresses: each lane goes to the space whose window its address lies in.
+std::uint32_t take_window(LaneAddresses& addresses, std::uint64_t window, std::uint32_t mask, LaneAddresses& inside) {
+  std::uint32_t taken = 0;
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    if (addresses.of[lane] - window >= kWindowBytes) continue;
+    inside.of[lane] = addresses.of[lane] - window;
+    taken |= std::uint32_t{1} << lane;
+  }
+  return taken;
+}
+void load_generic(Warp& warp, const Op& op) {
+  LaneAddresses addresses, inside;
+  gather_addresses(warp, op, addresses);
+  inside = addresses;
+  std::uint32_t rest = warp.mask;
+  if (const std::uint32_t shared = take_window(addresses, kSharedWindow, rest, inside)) load_shared_lanes(warp, op, inside, shared), rest &= ~shared;
+  if (const std::uint32_t local = take_window(addresses, kLocalWindow, rest, inside)) load_local_lanes(warp, op, inside, local), rest &= ~local;
+  if (const std::uint32_t param = take_window(addresses, kParamWindow, rest, inside)) load_parameter_lanes(warp, op, inside, param), rest &= ~param;
+  if (rest != 0) load_global_lanes(warp, op, addresses, rest, true);
+}
+void store_generic(Warp& warp, const Op& op) {
+  LaneAddresses addresses, inside;
+  gather_addresses(warp, op, addresses);
+  inside = addresses;
+  std::uint32_t rest = warp.mask;
+  if (const std::uint32_t shared = take_window(addresses, kSharedWindow, rest, inside)) store_shared_lanes(warp, op, inside, shared), rest &= ~shared;
+  if (const std::uint32_t local = take_window(addresses, kLocalWindow, rest, inside)) store_local_lanes(warp, op, inside, local), rest &= ~local;
+  if (rest != 0) store_global_lanes(warp, op, addresses, rest);
+}
+
+}  // namespace
+
+Handler load_handler(Space space) {
+  switch (space) {
+    case Space::kGlobal: return &load_global;
+    case Space::kShared: return &load_shared;
+    case Space::kConst: return &load_const;
+    case Space::kLocal: return &load_local;
+    case Space::kParam: return &load_parameter;
+    case Space::kGeneric: return &load_generic;
+  }
+  return nullptr;
+}
+Handler store_handler(Space space) {
+  switch (space) {
+    case Space::kGlobal: return &store_global;
+    case Space::kShared: return &store_shared;
+    case Space::kLocal: return &store_local;
+    case Space::kGeneric: return &store_generic;
+    default: return nullptr;
+  }
+}
+
+void no_operation(Warp&, const Op&) {}
+void set_zero64(Warp& warp, const Op& op) {
+  for (int lane = 0; lane < kLanes; ++lane)
+    if (warp.mask >> lane & 1) warp.reg64(op.slot[0])[lane] = 0;
+}
+
+}  // namespace bsgen::sim

@@ -1,0 +1,290 @@
+// Runs the warps of a cta: one after the other, each until it waits at a barrier or ends. Warps influence each other only at
+// barriers and through memory, and a warp that spins on memory gives way after a while.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "runtime/sim/exec/barrier_ops.h"
+#include "runtime/sim/exec/scheduler.h"
+
+namespace bsgen::sim {
+namespace {
+
+constexpr std::uint64_t kSlice = 1 << 18;  // warp instructions before the next warp gets its turn
+
+enum class Stop : std::uint8_t { kBarrier, kDone, kSlice, kAbort };
+
+// Going straight on, the running split must stop for a look where it comes to another one.
+void update_merge_pc(Warp& warp) {
+  warp.merge_pc = INT_MAX;
+  for (const Split& split : warp.others)
+    if (split.pc > warp.pc) warp.merge_pc = std::min(warp.merge_pc, split.pc);
+}
+
+// Joins the splits at the running program counter and lets the lowest one that can run go first.
+void reconverge(Warp& warp) {
+  for (;;) {
+    for (std::size_t i = 0; i < warp.others.size();) {
+      if (warp.others[i].pc == warp.pc && warp.active != 0) {
+        warp.active |= warp.others[i].mask;
+        warp.others[i] = warp.others.back();
+        warp.others.pop_back();
+      } else {
+        ++i;
+      }
+    }
+    std::size_t lowest = warp.others.size();
+    for (std::size_t i = 0; i < warp.others.size(); ++i)
+      if (!warp.others[i].parked && (lowest == warp.others.size() || warp.others[i].pc < warp.others[lowest].pc)) lowest = i;
+    const bool other_first = lowest < warp.others.size() && (warp.active == 0 || warp.others[lowest].pc < warp.pc);
+    if (!other_first) break;
+    Split& other = warp.others[lowest];
+    if (warp.active == 0) {
+      warp.pc = other.pc;
+      warp.active = other.mask;
+      other = warp.others.back();
+      warp.others.pop_back();
+    } else {
+      std::swap(other.pc, warp.pc);
+      std::swap(other.mask, warp.active);
+    }
+  }
+  update_merge_pc(warp);
+}
+
+// The running split cannot execute its instruction before other lanes come. True where another split runs meanwhile.
+bool park(Warp& warp) {
+  const bool other_can_run = std::any_of(warp.others.begin(), warp.others.end(), [](const Split& split) { return !split.parked; });
+  if (!other_can_run) return false;
+  warp.others.push_back({warp.pc, warp.active, true});
+  warp.active = 0;
+  reconverge(warp);
+  return true;
+}
+
+// With nothing else to run, parked splits get their turn (and are reported by what parked them).
+void unpark_all(Warp& warp) {
+  for (Split& split : warp.others) split.parked = false;
+}
+
+std::uint32_t wanted_lanes(const Warp& warp, const Op& op) {
+  switch (op.convergence) {
+    case Convergence::kAligned: return kFullMask;
+    case Convergence::kWarp: return warp.live;
+    case Convergence::kMembers: return warp.reg32(op.slot[op.member_slot])[std::countr_zero(warp.mask)] & warp.live;
+    default: return 0;
+  }
+}
+
+void report_divergence(Warp& warp, const Op& op, std::uint32_t wanted) {
+  const Program& program = *warp.cta->launch->program;
+  report(warp, op, Severity::kError, "divergence", std::countr_zero(warp.mask), [&] {
+    const std::uint32_t exited = wanted & ~warp.live, missing = wanted & ~warp.mask & ~exited;
+    std::string text = fmt::format("executes {} in a diverged warp: lanes {:#010x} take part", program.opcodes[&op - program.ops.data()], warp.mask);
+    if (missing != 0) text += fmt::format(", {:#010x} are elsewhere", missing);
+    if (exited != 0) text += fmt::format(", {:#010x} have exited", exited);
+    return text;
+  });
+}
+
+void branch(Warp& warp, int target, std::uint32_t taken) {
+  const std::uint32_t stays = warp.active & ~taken;
+  if (stays == 0) {
+    warp.pc = target;
+  } else if (taken == 0) {
+    ++warp.pc;
+  } else {
+    warp.others.push_back({target, taken, false});
+    warp.active = stays;
+    ++warp.pc;
+  }
+}
+
+void branch_table(Warp& warp, const Op& op) {
+  const Program& program = *warp.cta->launch->program;
+  const std::uint32_t* index = warp.reg32(op.slot[1]);
+  std::uint32_t rest = warp.mask;
+  while (rest != 0) {
+    const int lane = std::countr_zero(rest);
+    const std::uint32_t which = index[lane];
+    std::uint32_t same = 0;
+    for (std::uint32_t lanes = rest; lanes != 0; lanes &= lanes - 1)
+      if (index[std::countr_zero(lanes)] == which) same |= lanes & (0 - lanes);
+    rest &= ~same;
+    if (which >= static_cast<std::uint64_t>(op.immediate)) {
+      report(warp, op, Severity::kError, "out_of_bounds", lane, [&] { return fmt::format("branches to entry {} of a table of {}", which, op.immediate); });
+      warp.live &= ~same;
+    } else {
+      warp.others.push_back({static_cast<int>(program.extra[op.target + which]), same, false});
+    }
+    warp.active &= ~same;
+  }
+  if (warp.active != 0) ++warp.pc;
+}
+
+// Executes one warp until it has to stop.
+Stop run_warp(Warp& warp, std::uint64_t limit) {
+  Counters& counters = warp.cta->worker->counters;
+  const Op* ops = warp.cta->launch->program->ops.data();
+  std::uint64_t executed = 0;
+  const auto stop = [&](Stop why) {
+    counters.warp_instructions += executed;
+    return why;
+  };
+  for (;;) {
+    if (warp.pc >= warp.merge_pc) [[unlikely]] reconverge(warp);
+    const Op& op = ops[warp.pc];
+    std::uint32_t mask = warp.active;
+    if (op.guard != kNoGuard) {
+      const std::uint32_t guard = warp.predicate(op.guard);
+      mask &= op.guard_negated ? ~guard : guard;
+    }
+    warp.mask = mask;
+    if (op.convergence != Convergence::kNone && mask != 0) {
+      const std::uint32_t wanted = wanted_lanes(warp, op);
+      if ((wanted & ~mask) != 0) [[unlikely]] {
+        if (park(warp)) continue;
+        // Nobody else can run: the lanes that are missing never come, unless they are parked at instructions of their own.
+        report_divergence(warp, op, wanted);
+        unpark_all(warp);
+      }
+    }
+    if (++executed > limit) {
+      --executed;
+      return stop(Stop::kSlice);
+    }
+    switch (op.kind) {
+      case OpKind::kPlain:
+        if (mask != 0) op.handler(warp, op);
+        ++warp.pc;
+        continue;
+      case OpKind::kBranch:
+        branch(warp, static_cast<int>(op.target), mask);
+        if (!warp.others.empty()) reconverge(warp);
+        continue;
+      case OpKind::kBranchTable:
+        if (mask != 0) branch_table(warp, op);
+        else ++warp.pc;
+        reconverge(warp);
+        break;
+      case OpKind::kExit:
+        warp.live &= ~mask;
+        warp.active &= ~mask;
+        ++warp.pc;
+        if (!warp.others.empty() || warp.active == 0) reconverge(warp);
+        break;
+      case OpKind::kBarrier:
+        ++warp.pc;
+        if (mask != 0 && reach_barrier(warp, op)) return stop(Stop::kBarrier);
+        continue;
+      case OpKind::kTrap:
+        if (mask != 0) {
+          report(warp, op, Severity::kError, "trap", std::countr_zero(mask), [] { return std::string("executes trap"); });
+          return stop(Stop::kAbort);
+        }
+        ++warp.pc;
+        continue;
+    }
+    if (warp.active == 0) {
+      if (!warp.others.empty()) {
+        unpark_all(warp);
+        reconverge(warp);
+        continue;
+      }
+      warp.done = true;
+      return stop(Stop::kDone);
+    }
+  }
+}
+
+void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
+  const std::uint32_t first = static_cast<std::uint32_t>(index) * kLanes;
+  const std::uint32_t lanes = std::min<std::uint32_t>(kLanes, threads - first);
+  warp.active = warp.live = lanes == kLanes ? kFullMask : (1u << lanes) - 1;
+  warp.pc = 0;
+  warp.merge_pc = INT_MAX;
+  warp.others.clear();
+  warp.cta = &cta;
+  warp.index = index;
+  warp.done = false;
+  warp.barrier = -1;
+  std::fill(std::begin(warp.committed), std::end(warp.committed), 0);
+  warp.pending.clear();
+  for (const Program::Undefined& undefined : cta.launch->program->undefined_at_entry) std::memset(warp.registers + undefined.offset, 0, undefined.bytes);
+}
+
+}  // namespace
+
+Worker::Worker(const LaunchState& launch) : launch(launch) {
+  const Program& program = *launch.program;
+  const auto num_warps = (launch.config.threads + kLanes - 1) / kLanes;
+  registers.resize(static_cast<std::size_t>(num_warps) * program.register_file_bytes + 256);
+  std::byte* base = registers.data() + (256 - reinterpret_cast<std::uintptr_t>(registers.data()) % 256) % 256;
+  cta.warps.resize(num_warps);
+  for (std::size_t i = 0; i < num_warps; ++i) {
+    Warp& warp = cta.warps[i];
+    warp.registers = base + i * program.register_file_bytes;
+    for (const Program::Constant& constant : program.constants) {
+      if (constant.bytes == 4) warp.predicate(constant.offset) = static_cast<std::uint32_t>(constant.bits);
+      if (constant.bytes == 128) std::fill_n(warp.reg32(constant.offset), kLanes, static_cast<std::uint32_t>(constant.bits));
+      if (constant.bytes == 256) std::fill_n(warp.reg64(constant.offset), kLanes, constant.bits);
+    }
+  }
+  cta.launch = &launch;
+  cta.worker = this;
+  cta.shared.resize(launch.shared_bytes + 16);
+  cta.shared_valid.resize(launch.shared_bytes + 16);
+  const std::size_t local = static_cast<std::size_t>(num_warps) * kLanes * program.local_bytes;
+  cta.local.resize(local);
+  cta.local_valid.resize(local);
+  last_allocation.assign(program.ops.size(), nullptr);
+}
+
+bool Worker::run_cta(std::uint64_t linear) {
+  cta.linear = linear;
+  cta.index[0] = static_cast<std::uint32_t>(linear % launch.config.grid_x);
+  cta.index[1] = static_cast<std::uint32_t>(linear / launch.config.grid_x % launch.config.grid_y);
+  cta.index[2] = static_cast<std::uint32_t>(linear / launch.config.grid_x / launch.config.grid_y);
+  // What shared memory holds at the start is unknown; a NaN pattern makes results that depend on it look wrong.
+  std::fill(cta.shared.begin(), cta.shared.end(), std::byte{0xff});
+  std::fill(cta.shared_valid.begin(), cta.shared_valid.end(), std::uint8_t{0});
+  std::fill(cta.local_valid.begin(), cta.local_valid.end(), std::uint8_t{0});
+  std::fill(std::begin(cta.barriers), std::end(cta.barriers), Barrier());
+  cta.shadow.reset(launch.shared_bytes, static_cast<int>(cta.warps.size()));
+  for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), launch.config.threads);
+
+  const std::uint64_t start = counters.warp_instructions;
+  for (;;) {
+    bool ran = false, all_done = true;
+    for (Warp& warp : cta.warps) {
+      all_done &= warp.done;
+      if (warp.done || warp.barrier >= 0) continue;
+      ran = true;
+      if (run_warp(warp, kSlice) == Stop::kAbort) return false;
+    }
+    if (all_done) return true;
+    if (!ran) {
+      const auto stuck = std::find_if(cta.warps.begin(), cta.warps.end(), [](const Warp& warp) { return !warp.done; });
+      report(*stuck, launch.program->ops[stuck->pc - 1], Severity::kError, "deadlock", kWholeCta, [&] { return describe_barriers(cta); });
+      return false;
+    }
+    if (counters.warp_instructions - start > launch.instruction_budget) {
+      const auto busy = std::find_if(cta.warps.begin(), cta.warps.end(), [](const Warp& warp) { return !warp.done && warp.barrier < 0; });
+      Warp& warp = busy == cta.warps.end() ? cta.warps[0] : *busy;
+      report(warp, launch.program->ops[warp.pc], Severity::kError, "budget", kWholeWarp, [&] {
+        return fmt::format("does not end; its cta has executed more than {} warp instructions", launch.instruction_budget);
+      });
+      return false;
+    }
+  }
+}
+
+std::string finding_text(const Warp& warp, std::uint32_t op, int lane, const std::string& what) {
+  const Cta& cta = *warp.cta;
+  const std::string z = cta.launch->config.grid_z > 1 ? fmt::format(", {}", cta.index[2]) : std::string();
+  const std::string who = lane == kWholeCta ? "" : lane == kWholeWarp ? fmt::format(" warp {}", warp.index) : fmt::format(" thread {}", warp.index * kLanes + lane);
+  return fmt::format("sim: cta ({}, {}{}){}{} {} {}", cta.index[0], cta.index[1], z, who, lane == kWholeCta ? ":" : "", what, place(*cta.launch->program, op));
+}
+
+}  // namespace bsgen::sim

@@ -1,0 +1,127 @@
+// The state that executes: a warp with its splits, the cta it belongs to, and the worker that runs one cta after the other.
+#pragma once
+
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/sim/check/diagnostics.h"
+#include "runtime/sim/check/shared_shadow.h"
+#include "runtime/sim/exec/memory_map.h"
+#include "runtime/sim/exec/program.h"
+#include "runtime/sim/exec/tensor_core.h"
+#include "runtime/sim/sim_device.h"
+
+namespace bsgen::sim {
+
+inline constexpr int kLanes = 32;
+inline constexpr std::uint32_t kFullMask = ~std::uint32_t{0};
+
+struct Cta;
+
+// Lanes of one warp that stand at one program counter. The split with the lowest one runs first, which brings structured code
+// back together at its joins without post-dominators (thread frontiers).
+struct Split {
+  int pc;
+  std::uint32_t mask;
+  bool parked;  // waits for other lanes of the warp to arrive at the same instruction
+};
+
+// One cp.async of a warp that has not been waited for.
+struct PendingCopy {
+  std::uint32_t mask;
+  std::uint32_t group;        // index of the commit group, per lane counted the same
+  std::uint32_t op;           // for findings
+  std::uint8_t bytes;
+  bool landed;                // the data is in place (Timing::kEarly)
+  std::uint8_t source_bytes[kLanes];
+  std::uint32_t shared_offset[kLanes];
+  const std::byte* source[kLanes];
+};
+
+struct Warp {
+  std::byte* registers = nullptr;
+  std::uint32_t mask = 0;      // lanes for which the current instruction executes
+  std::uint32_t active = 0;    // lanes of the running split
+  std::uint32_t live = 0;      // lanes that have not exited
+  int pc = 0;
+  int merge_pc = INT_MAX;      // lowest pc of the other splits: reaching it means to look at them
+  std::vector<Split> others;
+  Cta* cta = nullptr;
+  int index = 0;               // in the cta
+  bool done = false;
+  bool forced = false;         // the instruction runs although lanes are missing; it has been reported
+  int barrier = -1;            // named barrier it waits at
+  std::uint32_t committed[kLanes] = {};  // cp.async groups per lane
+  std::vector<PendingCopy> pending;
+
+  std::uint32_t* reg32(std::uint32_t slot) const { return reinterpret_cast<std::uint32_t*>(registers + slot); }
+  std::uint64_t* reg64(std::uint32_t slot) const { return reinterpret_cast<std::uint64_t*>(registers + slot); }
+  std::uint32_t& predicate(std::uint32_t slot) const { return *reg32(slot); }
+};
+
+struct Barrier {
+  std::uint32_t expected = 0;   // warps; 0 = no phase is open
+  std::uint32_t arrived = 0;
+  std::uint64_t arrivals = 0;   // warps, as a mask
+  std::uint64_t waiting = 0;
+  std::uint32_t votes = 0, voters = 0;  // bar.red
+};
+
+// What all ctas of a launch share.
+struct LaunchState {
+  const Program* program = nullptr;
+  const MemoryMap* memory_map = nullptr;
+  MemorySnapshot memory;
+  LaunchConfig config;
+  std::vector<std::byte> parameters;
+  Timing timing = Timing::kEarly;
+  std::uint32_t shared_bytes = 0;  // static and dynamic
+  std::uint64_t instruction_budget = 0;
+  TensorCoreModel model;
+};
+
+struct Worker;
+
+struct Cta {
+  const LaunchState* launch = nullptr;
+  Worker* worker = nullptr;
+  std::uint32_t index[3] = {};
+  std::uint64_t linear = 0;
+  std::vector<std::byte> shared;
+  std::vector<std::uint8_t> shared_valid;  // 0xff = holds a value
+  std::vector<std::byte> local;            // thread-major: local_bytes per thread
+  std::vector<std::uint8_t> local_valid;
+  std::vector<Warp> warps;
+  Barrier barriers[16];
+  SharedShadow shadow;
+};
+
+// One thread's own things; ctas run on it in rising order.
+struct Worker {
+  explicit Worker(const LaunchState& launch);
+  // False where the launch cannot go on: trap, deadlock, instruction budget.
+  bool run_cta(std::uint64_t linear);
+
+  const LaunchState& launch;
+  Cta cta;
+  Counters counters;
+  Findings findings;
+  std::vector<std::byte> registers;         // of all warps
+  std::vector<Allocation*> last_allocation;  // per op: where its last access fell
+};
+
+// "sim: cta (x, y) thread t WHAT (ptx line ...)"; a lane may also be one of these.
+inline constexpr int kWholeWarp = -1, kWholeCta = -2;
+std::string finding_text(const Warp& warp, std::uint32_t op, int lane, const std::string& what);
+
+// Reports a finding at the instruction of `op`. `what` makes the text, only for the first of its kind there; kind is a literal.
+template <class What>
+void report(Warp& warp, const Op& op, Severity severity, std::string_view kind, int lane, What&& what) {
+  const auto index = static_cast<std::uint32_t>(&op - warp.cta->launch->program->ops.data());
+  warp.cta->worker->findings.add(severity, kind, index, warp.cta->linear, [&] { return finding_text(warp, index, lane, what()); });
+}
+
+}  // namespace bsgen::sim

@@ -1,0 +1,14 @@
+// Calls of .func functions are expanded in place, so that the rest of the simulator knows only kernels without calls.
+//
+// A callee's parameters and results become .param variables of the kernel's frame; its `ret` becomes a branch behind the call.
+#pragma once
+
+#include "bsgen/status.h"
+#include "runtime/sim/ptx/ir.h"
+
+namespace bsgen::sim::ptx {
+
+// The entry with every direct call expanded. Recursion, indirect calls and calls of undefined functions are refused.
+Expected<Function> inline_calls(const Module& module, const Function& entry);
+
+}  // namespace bsgen::sim::ptx

@@ -1,0 +1,131 @@
+#include "runtime/sim/sim_device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <mutex>
+
+#include "runtime/sim/exec/memory_map.h"
+#include "runtime/sim/launch.h"
+#include "runtime/sim/sim_function.h"
+
+namespace bsgen::sim {
+namespace {
+
+Status bad(std::string message) { return Status(ErrorCode::kInvalidArgument, "sim: " + std::move(message)); }
+
+class Simulated final : public SimDevice {
+ public:
+  explicit Simulated(SimOptions options) : options_(options), memory_(std::make_shared<MemoryMap>()) {
+    info_.kind = "sim";
+    info_.name = "sim";
+    info_.model = "simulated " + options.arch.name();
+    info_.arch = options.arch;
+    info_.num_sms = 1;
+    if (!tensor_core_model(options.arch).confirmed) info_.note = "model unconfirmed";
+  }
+
+  const DeviceInfo& info() const override { return info_; }
+  Status copy_in(std::uint64_t destination, std::span<const std::byte> source) override;
+  Status copy_out(std::span<std::byte> destination, std::uint64_t source) override;
+  Expected<std::shared_ptr<const DeviceFunction>> load(const KernelImage& image, std::uint32_t dynamic_shared_bytes) override;
+  Status launch(const DeviceFunction& function, const LaunchConfig& config, std::span<const std::byte> parameters, Stream stream) override;
+  Status synchronize(Stream) override { return {}; }
+
+  void set_timing(Timing timing) override {
+    std::lock_guard lock(launch_mutex_);
+    options_.timing = timing;
+  }
+  const LaunchReport& last_report() const override { return report_; }
+  void mark_uninitialized(std::uint64_t address, std::size_t bytes) override {
+    if (const auto allocation = memory_->find_containing(address, bytes)) allocation->set_valid(address - allocation->base, bytes, false);
+  }
+
+ protected:
+  Expected<std::uint64_t> allocate_memory(std::size_t bytes) override {
+    BSGEN_ASSIGN(const auto allocation, memory_->allocate(bytes, 256, true, ""));
+    return allocation->base;
+  }
+  void free_memory(std::uint64_t address) override { memory_->free(address); }
+
+ private:
+  SimOptions options_;
+  DeviceInfo info_;
+  std::shared_ptr<MemoryMap> memory_;
+  std::mutex launch_mutex_;  // one launch at a time, as on one stream
+  LaunchReport report_;
+};
+
+Status Simulated::copy_in(std::uint64_t destination, std::span<const std::byte> source) {
+  if (source.empty()) return {};
+  const auto allocation = memory_->find_containing(destination, source.size());
+  if (allocation == nullptr) return bad(fmt::format("copy of {} bytes to {}", source.size(), memory_->describe(destination)));
+  std::memcpy(allocation->data.get() + (destination - allocation->base), source.data(), source.size());
+  allocation->set_valid(destination - allocation->base, source.size(), true);
+  return {};
+}
+
+Status Simulated::copy_out(std::span<std::byte> destination, std::uint64_t source) {
+  if (destination.empty()) return {};
+  const auto allocation = memory_->find_containing(source, destination.size());
+  if (allocation == nullptr) return bad(fmt::format("copy of {} bytes from {}", destination.size(), memory_->describe(source)));
+  std::memcpy(destination.data(), allocation->data.get() + (source - allocation->base), destination.size());
+  return {};
+}
+
+Expected<std::shared_ptr<const DeviceFunction>> Simulated::load(const KernelImage& image, std::uint32_t dynamic_shared_bytes) {
+  if (image.ptx.empty()) return bad("the image holds no ptx");
+  BSGEN_ASSIGN(std::shared_ptr<const SimFunction> function, SimFunction::load(memory_, image.ptx, image.entry, options_.arch));
+  const std::uint64_t shared = std::uint64_t{function->program.dynamic_shared_offset} + dynamic_shared_bytes;
+  if (shared > static_cast<std::uint64_t>(options_.arch.max_shared_bytes()))
+    return bad(fmt::format("{} needs {} bytes of shared memory per cta, {} allows {}", image.entry, shared, options_.arch.name(), options_.arch.max_shared_bytes()));
+  function->max_dynamic_shared_bytes = dynamic_shared_bytes;
+  return std::shared_ptr<const DeviceFunction>(function);
+}
+
+Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& config, std::span<const std::byte> parameters, Stream) {
+  std::lock_guard lock(launch_mutex_);
+  report_ = LaunchReport();
+  const auto* loaded = dynamic_cast<const SimFunction*>(&function);
+  if (loaded == nullptr || loaded->memory != memory_) return bad("the function was not loaded on this device");
+  const Program& program = loaded->program;
+  const std::uint32_t max_threads = program.max_threads == 0 ? 1024 : program.max_threads;
+  if (config.threads == 0 || config.threads > max_threads)
+    return bad(fmt::format("{} threads per cta, {} allows 1 to {}", config.threads, program.entry, max_threads));
+  if (config.grid_x == 0 || config.grid_y == 0 || config.grid_z == 0 || config.grid_x > 0x7fffffff || config.grid_y > 65535 || config.grid_z > 65535)
+    return bad(fmt::format("a grid of {} x {} x {} ctas, 1 to 2147483647 x 65535 x 65535 are allowed", config.grid_x, config.grid_y, config.grid_z));
+  if (config.shared_bytes > loaded->max_dynamic_shared_bytes)
+    return bad(fmt::format("{} bytes of dynamic shared memory, {} was loaded for {}", config.shared_bytes, program.entry, loaded->max_dynamic_shared_bytes));
+  // A C++ struct of all parameters may end in padding.
+  if (parameters.size() < program.parameter_bytes || parameters.size() - program.parameter_bytes >= 16)
+    return bad(fmt::format("{} bytes of parameters, {} takes {}", parameters.size(), program.entry, program.parameter_bytes));
+
+  const auto start = std::chrono::steady_clock::now();
+  LaunchState state;
+  state.program = &program;
+  state.memory_map = memory_.get();
+  state.memory = memory_->snapshot();
+  state.config = config;
+  state.parameters.assign(parameters.begin(), parameters.begin() + program.parameter_bytes);
+  state.timing = options_.timing;
+  state.shared_bytes = config.shared_bytes > 0 ? program.dynamic_shared_offset + config.shared_bytes : program.static_shared_bytes;
+  state.instruction_budget = options_.instruction_budget == 0 ? std::uint64_t{1} << 40 : options_.instruction_budget;
+  state.model = tensor_core_model(options_.arch);
+  report_ = run_launch(state, options_.num_threads, options_.max_diagnostics);
+  report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (const Diagnostic& diagnostic : report_.diagnostics)
+    if (diagnostic.severity == Severity::kError) return Status(ErrorCode::kCheckFailed, diagnostic.message);
+  return {};
+}
+
+}  // namespace
+
+bool LaunchReport::failed() const {
+  return std::any_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.severity == Severity::kError; });
+}
+
+std::shared_ptr<SimDevice> SimDevice::create(SimOptions options) { return std::make_shared<Simulated>(options); }
+
+}  // namespace bsgen::sim
