@@ -73,25 +73,25 @@ find_toolkit() {
 provide_cuda() {
   local toolkit wheels=$root/build/wheels
   toolkit=$(find_toolkit)
-  cmake_cuda=(-DBSGEN_CUDA_WHEELS="$wheels")
+  cmake_cuda=(-DBSGEN_CUDA_WHEELS="$wheels" -DBSGEN_CUDA12_WHEELS="$root/build/wheels-12.4")
   if [ -n "$toolkit" ]; then
     cuda_note="NVRTC and nvJitLink from $toolkit"
   else
-    fetch_wheels cuda 'nvidia-cuda-nvrtc==13.0.*' 'nvidia-nvjitlink==13.0.*' ||
+    fetch_wheels "$wheels" cuda 'nvidia-cuda-nvrtc==13.0.*' 'nvidia-nvjitlink==13.0.*' ||
       die "no CUDA toolkit 12.4 or newer was found and NVIDIA's wheels could not be fetched (build/pip.log); set CUDA_PATH"
     cuda_note="NVRTC and nvJitLink 13.0 from NVIDIA's PyPI wheels in build/wheels"
   fi
   # The disassembler serves --emit sass alone, so a machine without it is told and nothing more.
   if ! command -v nvdisasm >/dev/null && [ ! -x "${toolkit:+$toolkit/../bin/nvdisasm}" ] &&
-    ! fetch_wheels nvdisasm 'nvidia-cuda-nvdisasm==13.2.*'; then
+    ! fetch_wheels "$wheels" nvdisasm 'nvidia-cuda-nvdisasm==13.2.*'; then
     cuda_note+="; no nvdisasm, so no SASS listings"
   fi
 }
 
-# fetch_wheels NAME REQUIREMENT...: unpacks wheels into build/wheels once.
+# fetch_wheels DIR NAME REQUIREMENT...: unpacks wheels into DIR once.
 fetch_wheels() {
-  local name=$1 wheels=$root/build/wheels
-  shift
+  local wheels=$1 name=$2
+  shift 2
   [ "$(cat "$wheels/$name.complete" 2>/dev/null)" = "$*" ] && return 0
   python3 -m pip --version >/dev/null 2>&1 || install_packages "${pip_packages[@]}"
   note "fetching $*"
