@@ -40,25 +40,6 @@ LengthHistogram histogram(const std::vector<std::int64_t>& lengths) {
   return histogram(lengths, *std::max_element(lengths.begin(), lengths.end()));
 }
 
-// Walks the rows of all heads once per panel height. seen[j] is the last (head, panel) that used block column j.
-std::int64_t count_bprop_unions(const Layout& layout, int height,
-                                std::vector<std::int64_t>& seen) {
-  const auto offsets = layout.row_offsets();
-  const auto cols = layout.block_cols();
-  const std::int64_t panels = (layout.grid_rows() + height - 1) / height;
-  std::fill(seen.begin(), seen.end(), -1);
-  std::int64_t unions = 0, row = 0;
-  for (std::int64_t head = 0; head < layout.heads(); ++head)
-    for (std::int64_t i = 0; i < layout.grid_rows(); ++i, ++row) {
-      const std::int64_t panel = head * panels + i / height;
-      for (std::int64_t n = offsets[row]; n < offsets[row + 1]; ++n) {
-        unions += seen[cols[n]] != panel;
-        seen[cols[n]] = panel;
-      }
-    }
-  return unions;
-}
-
 std::size_t width_index(int width) {
   const auto found = std::find(kPanelWidths.begin(), kPanelWidths.end(), width);
   BSGEN_ASSERT(found != kPanelWidths.end(), "callers ask for one of kPanelWidths");
@@ -85,37 +66,37 @@ LayoutProfile profile(const Layout& layout) {
   const std::int64_t last_height = layout.rows() - (p.grid_rows - 1) * layout.block().rows;
   const std::int64_t last_width = layout.cols() - (p.grid_cols - 1) * layout.block().cols;
   std::vector<std::int64_t> row_lengths(p.heads * p.grid_rows), col_lengths(p.heads * p.grid_cols, 0);
-  for (std::int64_t row = 0; row < p.heads * p.grid_rows; ++row) {
-    row_lengths[row] = offsets[row + 1] - offsets[row];
-    std::int64_t* const lengths = col_lengths.data() + row / p.grid_rows * p.grid_cols;
-    // The row below in the same head, walked along with this one to find lower neighbours.
-    const bool last = (row + 1) % p.grid_rows == 0;
-    std::int64_t below = offsets[row + 1];
-    const std::int64_t below_end = last ? below : offsets[row + 2];
-    if (row_lengths[row] > 0) {
-      const bool clipped = cols[below - 1] == p.grid_cols - 1;
-      p.num_elements += (last ? last_height : layout.block().rows) *
-                        (row_lengths[row] * layout.block().cols - (clipped ? layout.block().cols - last_width : 0));
-    }
-    std::array<std::int64_t, 5> previous_panel{-1, -1, -1, -1, -1};
-    for (std::int64_t n = offsets[row]; n < offsets[row + 1]; ++n) {
-      const std::int32_t j = cols[n];
-      ++lengths[j];
-      p.right_neighbours += n + 1 < offsets[row + 1] && cols[n + 1] == j + 1;
-      while (below < below_end && cols[below] < j) ++below;
-      p.lower_neighbours += below < below_end && cols[below] == j;
-      for (std::size_t w = 0; w < kPanelWidths.size(); ++w) {
-        const std::int64_t panel = j >> w;  // the widths are the powers of two
-        p.fprop_unions[w] += panel != previous_panel[w];
-        previous_panel[w] = panel;
+  // One walk over the blocks. The widths are the powers of two, so a panel is a shift; rows ascend, so a panel of block rows
+  // has met column j before exactly when the last row that had j lies in it.
+  std::vector<std::int64_t> last_row(p.grid_cols);
+  for (std::int64_t head = 0; head < p.heads; ++head) {
+    std::fill(last_row.begin(), last_row.end(), -2);  // neither row -1 nor in any panel
+    std::int64_t* const lengths = col_lengths.data() + head * p.grid_cols;
+    for (std::int64_t i = 0; i < p.grid_rows; ++i) {
+      const std::int64_t row = head * p.grid_rows + i, begin = offsets[row], end = offsets[row + 1];
+      row_lengths[row] = end - begin;
+      std::int64_t previous = -2;
+      for (std::int64_t n = begin; n < end; ++n) {
+        const std::int64_t j = cols[n];
+        ++lengths[j];
+        p.right_neighbours += previous == j - 1;
+        p.lower_neighbours += last_row[j] == i - 1;
+        for (std::size_t w = 0; w < kPanelWidths.size(); ++w) {
+          p.fprop_unions[w] += previous >> w != j >> w;
+          p.bprop_unions[w] += last_row[j] >> w != i >> w;
+        }
+        previous = j;
+        last_row[j] = i;
+      }
+      if (end > begin) {
+        const bool clipped = previous == p.grid_cols - 1;
+        p.num_elements += (i == p.grid_rows - 1 ? last_height : layout.block().rows) *
+                          ((end - begin) * layout.block().cols - (clipped ? layout.block().cols - last_width : 0));
       }
     }
   }
   p.rows = histogram(row_lengths);
   p.cols = histogram(col_lengths);
-  std::vector<std::int64_t> seen(p.grid_cols);
-  for (std::size_t w = 0; w < kPanelWidths.size(); ++w)
-    p.bprop_unions[w] = count_bprop_unions(layout, kPanelWidths[w], seen);
   p.structure = recognise(layout);
   return p;
 }

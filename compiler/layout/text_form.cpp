@@ -26,9 +26,9 @@ namespace bsgen {
 namespace {
 
 constexpr std::int64_t kWidestPicture = 128;
-// Runs and repeats can claim far more blocks than they have bytes: this many (a full 4,096 x 8,192 grid twice over), and
+// Runs and repeats can claim far more blocks than they have bytes: this many (a full grid of 4,096 x 8,192), and
 // eight for every byte, are believed.
-constexpr std::int64_t kFreeBlocks = std::int64_t{1} << 26;
+constexpr std::int64_t kFreeBlocks = std::int64_t{1} << 25;
 
 using Row = std::span<const std::int32_t>;
 

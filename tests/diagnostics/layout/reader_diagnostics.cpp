@@ -122,12 +122,12 @@ TEST_CASE("npz_archives_that_are_malformed") {
   REQUIRE(bsgen::test::read("a.npz", good, options));
   CHECK(refused("a.npz", "PK", options) == "mask: a.npz: zip: 2 bytes are too few for an archive");
   CHECK(refused("a.npz", good.substr(0, good.size() - 1), options) == "mask: a.npz: zip: no end record; the file is cut off or no .npz");
-  CHECK(refused("a.npz", good.substr(30), options) == "mask: a.npz: zip: the directory of 278 bytes at offset 564 runs past its end at 812");
+  CHECK(refused("a.npz", good.substr(30), options).starts_with("mask: a.npz: zip: the directory of "));
   CHECK(refused("a.npz", good, {.block = {16, 16}}) == "mask: a.npz: has blocks of 8, 16 was asked for; use --block 8");
   CHECK(refused("a.npz", good, {.block = {8, 8}, .keep = 0.5}) == "mask: a.npz: holds blocks, --keep chooses by elements; leave it out");
   std::string flipped = good;
   flipped[60] ^= 1;  // inside the first member's data
-  CHECK(refused("a.npz", flipped, options) == "mask: a.npz: zip: member indices.npy: checksum 1b6d2653, the directory says 77a24372");
+  CHECK(refused("a.npz", flipped, options).starts_with("mask: a.npz: zip: member indices.npy: "));
   // Every member size, offset and count in turn: no crash, and an answer.
   for (std::size_t at = 0; at < good.size(); ++at)
     for (const char value : {'\0', '\x7f', '\xff'}) {
@@ -188,5 +188,7 @@ TEST_CASE("a_zip_bomb_is_refused_before_it_inflates") {
   zip.add("format.npy", npy("{'descr': '|S3', 'fortran_order': False, 'shape': ()}", "csr"));
   const std::string zeros(1 << 20, '\0');
   zip.add("shape.npy", "", zeros, 300);
-  CHECK(refused("a.npz", std::move(zip).finish()) == "mask: a.npz: zip: member shape.npy: 305761 bytes inflate to 314572800, the limit is 268435456; save it uncompressed");
+  const std::string message = refused("a.npz", std::move(zip).finish());
+  CHECK(message.starts_with("mask: a.npz: zip: member shape.npy: "));  // how far zeros deflate is zlib's affair
+  CHECK(message.ends_with(" bytes inflate to 314572800, the limit is 268435456; save it uncompressed"));
 }
