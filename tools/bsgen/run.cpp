@@ -2,16 +2,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <memory>
 
 #include "compiler/nvrtc/compile.h"
 #include "runtime/launch/loaded_kernel.h"
-#include "runtime/sim/sim_device.h"
-#include "runtime/verify/execution.h"
+#include "runtime/verify/trial.h"
 #include "tools/bsgen/cli.h"
 #include "tools/bsgen/plan_text.h"
 #include "tools/bsgen/run_report.h"
@@ -108,53 +107,6 @@ Expected<Built> build(const RunArguments& a, const PlanRequest& request, const P
   return built;
 }
 
-// One launch. On sim a launch that did something wrong still ends, and its report says what; its output is judged all the same.
-Expected<verify::HostTensor> launch(const Kernel& kernel, verify::StagedOperands& staged, sim::SimDevice* sim, RunOutcome& outcome) {
-  const auto start = std::chrono::steady_clock::now();
-  const Status launched = kernel.launch(staged.arguments());
-  if (!launched.ok() && !(sim && sim->last_report().failed())) return launched;
-  auto result = staged.result();
-  if (!result.ok() && result.status().code() == ErrorCode::kCheckFailed) {
-    outcome.failures.push_back(result.status().message());
-    return verify::HostTensor{};
-  }
-  outcome.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return result;
-}
-
-void take_report(const sim::LaunchReport& report, bool strict, RunOutcome& outcome) {
-  for (const sim::Diagnostic& found : report.diagnostics) {
-    const bool known = std::any_of(outcome.diagnostics.begin(), outcome.diagnostics.end(), [&](const sim::Diagnostic& each) {
-      return each.kind == found.kind && each.ptx_line == found.ptx_line;
-    });
-    if (known) continue;  // both timings find most mistakes
-    outcome.diagnostics.push_back(found);
-    if (found.severity == sim::Severity::kError || strict) outcome.failures.push_back(found.message);
-  }
-}
-
-Status execute(const RunArguments& a, const PlanRequest& request, const Kernel& kernel, std::shared_ptr<Device> device,
-               const verify::Operands& operands, Progress& progress, RunOutcome& outcome) {
-  BSGEN_ASSIGN(verify::StagedOperands staged, verify::StagedOperands::stage(device, request.problem, operands));
-  auto* sim = dynamic_cast<sim::SimDevice*>(device.get());
-  progress.say(sim ? "running, asynchronous work as early as is legal" : "running");
-  if (sim) sim->set_timing(sim::Timing::kEarly);
-  BSGEN_ASSIGN(outcome.result, launch(kernel, staged, sim, outcome));
-  if (!sim) return {};
-  outcome.counters = sim->last_report().counters;
-  take_report(sim->last_report(), a.strict, outcome);
-
-  progress.say("running, asynchronous work as late as is legal");
-  BSGEN_TRY(staged.reset_output());
-  sim->set_timing(sim::Timing::kLate);
-  BSGEN_ASSIGN(const verify::HostTensor late, launch(kernel, staged, sim, outcome));
-  sim->set_timing(sim::Timing::kEarly);
-  take_report(sim->last_report(), a.strict, outcome);
-  if (late.bytes != outcome.result.bytes)
-    outcome.failures.push_back("the outputs differ between asynchronous work as early and as late as is legal; a wait or barrier is missing");
-  return {};
-}
-
 Expected<int> run(const RunArguments& a) {
   BSGEN_TRY(check(a));
   BSGEN_ASSIGN(const verify::Inputs inputs, verify::parse_inputs(a.inputs));
@@ -177,23 +129,19 @@ Expected<int> run(const RunArguments& a) {
   RunOutcome outcome;
   outcome.device = device->info();
   outcome.tokens = a.tokens;
-  BSGEN_TRY(execute(a, request, kernel, device, operands, progress, outcome));
-  progress.say("judging");
-  if (outcome.result.bytes.size() == operands.output(request.problem.op).bytes.size()) {
-    BSGEN_ASSIGN(outcome.verdict, verify::judge(request.layout, request.problem, operands, outcome.result));
-    if (!outcome.verdict.passed) outcome.failures.push_back(outcome.verdict.reason);
-  }
+  const verify::TrialOptions options{.strict = a.strict, .progress = [&](std::string_view what) { progress.say(what); }};
+  BSGEN_ASSIGN(outcome.trial, verify::run_trial(kernel, request.layout, request.problem, operands, options));
   progress.clear();
 
   const bool transposed = request.problem.op != Op::kUpdate && request.problem.activations == Activations::kCol;
-  outcome.digest = verify::output_digest(outcome.result, transposed);
+  outcome.digest = verify::output_digest(outcome.trial.result, transposed);
   outcome.floor_bytes = verify::floor_bytes(request.layout, request.problem, a.tokens);
   outcome.useful_flops = verify::useful_flops(request.layout, request.problem, a.tokens);
   if (!a.save.empty()) BSGEN_TRY(save_run(a.save, request, operands, outcome));
   BSGEN_TRY(a.plan.json ? print_json(run_json(request, planned.plan, outcome)) : print(run_text(request, planned.plan, outcome)));
   if (a.plan.json)
-    for (const std::string& failure : outcome.failures) std::fprintf(stderr, "bsgen: run: %s\n", failure.c_str());
-  return outcome.failures.empty() ? 0 : 1;
+    for (const std::string& failure : outcome.trial.failures) std::fprintf(stderr, "bsgen: run: %s\n", failure.c_str());
+  return outcome.trial.failures.empty() ? 0 : 1;
 }
 
 }  // namespace

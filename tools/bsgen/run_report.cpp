@@ -34,26 +34,26 @@ std::string run_text(const PlanRequest& request, const plan::KernelPlan& plan, c
   line("device", fmt::format("{}, {}{}", outcome.device.name, outcome.device.model, outcome.device.note.empty() ? "" : "; " + outcome.device.note));
   line("plan", fmt::format("tier {}, {}", name(plan.tier), tile_text(plan, plan.tile)));
   line("tokens", std::to_string(outcome.tokens));
-  const verify::Verdict& verdict = outcome.verdict;
+  const verify::Verdict& verdict = outcome.trial.verdict;
   line("worst", verdict.worst_at.empty() ? "no outputs" : fmt::format("{} of its bound at {}", significant(finite(verdict.worst_error)), verdict.worst_at));
   line("relative", fmt::format("{}{}", significant(finite(verdict.relative_error)),
                                verdict.relative_limit > 0 ? fmt::format(", {} allowed", significant(verdict.relative_limit)) : ""));
   line("digest", outcome.digest);
   if (on_sim(outcome)) {
-    const sim::Counters& c = outcome.counters;
+    const sim::Counters& c = outcome.trial.counters;
     const std::uint64_t moved = c.global_read_bytes + c.global_write_bytes;
     line("global", fmt::format("{} read, {} written; the problem itself needs {}{}", bytes_text(c.global_read_bytes), bytes_text(c.global_write_bytes),
                                bytes_text(outcome.floor_bytes), ratio(outcome.floor_bytes, moved)));
     line("shared", fmt::format("{} wavefronts, {} ideal", c.shared_wavefronts, c.shared_wavefronts_ideal));
     if (c.mma_flops_issued > 0)
       line("tensor", fmt::format("{} FLOP issued, {} useful{}", c.mma_flops_issued, outcome.useful_flops, ratio(outcome.useful_flops, c.mma_flops_issued)));
-    line("executed", fmt::format("{} warp instructions in {} s, copies early and late", c.warp_instructions, significant(outcome.seconds)));
+    line("executed", fmt::format("{} warp instructions in {} s, copies early and late", c.warp_instructions, significant(outcome.trial.seconds)));
   }
-  for (const sim::Diagnostic& each : outcome.diagnostics)
+  for (const sim::Diagnostic& each : outcome.trial.diagnostics)
     line(each.severity == sim::Severity::kError ? "error" : "warning",
          each.count > 1 ? fmt::format("{} ({} times)", each.message, each.count) : each.message);
-  for (const std::string& failure : outcome.failures) line("failed", failure);
-  return text + (outcome.failures.empty() ? green("passed") : red("failed")) + "\n";
+  for (const std::string& failure : outcome.trial.failures) line("failed", failure);
+  return text + (outcome.passed() ? green("passed") : red("failed")) + "\n";
 }
 
 Json run_json(const PlanRequest& request, const plan::KernelPlan& plan, const RunOutcome& outcome) {
@@ -70,19 +70,19 @@ Json run_json(const PlanRequest& request, const plan::KernelPlan& plan, const Ru
                {"block", to_string(layout.block())},
                {"nonzero_blocks", layout.num_blocks()},
                {"tokens", outcome.tokens},
-               {"worst_error", finite(outcome.verdict.worst_error)},
-               {"worst_at", outcome.verdict.worst_at},
-               {"relative_error", finite(outcome.verdict.relative_error)},
-               {"passed", outcome.failures.empty()},
+               {"worst_error", finite(outcome.trial.verdict.worst_error)},
+               {"worst_at", outcome.trial.verdict.worst_at},
+               {"relative_error", finite(outcome.trial.verdict.relative_error)},
+               {"passed", outcome.passed()},
                {"output_digest", outcome.digest}};
   if (!on_sim(outcome)) return json;
   json["diagnostics"] = Json::array();
-  for (const sim::Diagnostic& each : outcome.diagnostics)
+  for (const sim::Diagnostic& each : outcome.trial.diagnostics)
     json["diagnostics"].push_back({{"severity", each.severity == sim::Severity::kError ? "error" : "warning"},
                                    {"kind", each.kind},
                                    {"message", each.message},
                                    {"ptx_line", each.ptx_line}});
-  const sim::Counters& c = outcome.counters;
+  const sim::Counters& c = outcome.trial.counters;
   json["counters"] = {{"global_read_bytes", c.global_read_bytes},
                       {"global_write_bytes", c.global_write_bytes},
                       {"floor_bytes", outcome.floor_bytes},
@@ -107,13 +107,13 @@ Status save_run(const std::string& folder, const PlanRequest& request, const ver
   };
   const bool col = problem.activations == Activations::kCol;
   const auto dense = [&](const char* role, const verify::HostTensor& tensor, const char* shape) -> Status {
-    const bool output = &tensor == &outcome.result;
+    const bool output = &tensor == &outcome.trial.result;
     return put(std::string(role) + ".npy", verify::npy_bytes(tensor, col),
                fmt::format("{}{}, {}{}", output ? "output, " : "", shape, name(tensor.dtype), tensor.dtype == DType::kBf16 ? " as its bits in uint16" : ""));
   };
-  const verify::HostTensor& x = problem.op == Op::kBprop ? outcome.result : operands.x;
-  const verify::HostTensor& y = problem.op == Op::kFprop ? outcome.result : operands.y;
-  const verify::HostTensor& w = problem.op == Op::kUpdate ? outcome.result : operands.w;
+  const verify::HostTensor& x = problem.op == Op::kBprop ? outcome.trial.result : operands.x;
+  const verify::HostTensor& y = problem.op == Op::kFprop ? outcome.trial.result : operands.y;
+  const verify::HostTensor& w = problem.op == Op::kUpdate ? outcome.trial.result : operands.w;
   BSGEN_TRY(dense("x", x, problem.op == Op::kBprop ? "dX, M x K" : "X, M x K"));
   BSGEN_TRY(dense("y", y, problem.op == Op::kFprop ? "Y, M x N" : "dY, M x N"));
   const auto values = [&](const verify::HostTensor& tensor) {
@@ -135,7 +135,7 @@ Status save_run(const std::string& folder, const PlanRequest& request, const ver
   if (layout.heads() > 1) shape.insert(shape.begin(), layout.heads());
   BSGEN_TRY(put("layout.npy", verify::npy_bytes("|b1", shape, bits), fmt::format("which blocks of {} are present; bsgen reads it as a mask", to_string(layout.block()))));
 
-  std::string readme = request_text(request) + fmt::format("\n{} on {}, {} tokens, epilogue {}, output digest {}\n\n", outcome.failures.empty() ? "passed" : "failed",
+  std::string readme = request_text(request) + fmt::format("\n{} on {}, {} tokens, epilogue {}, output digest {}\n\n", outcome.passed() ? "passed" : "failed",
                                                            outcome.device.name, outcome.tokens, problem.epilogue.empty() ? "acc" : problem.epilogue, outcome.digest);
   readme += listing + "\nArrays are in logical order whatever layout the kernel used, heads first where there are several.\n"
                       "bf16 in Python: numpy.load(\"x.npy\").view(ml_dtypes.bfloat16), or shift the uint16 left by 16 bits and view it as float32.\n";

@@ -3,10 +3,8 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "runtime/sim/sim_device.h"
-#include "runtime/verify/verify.h"
+#include "runtime/verify/trial.h"
 #include "tools/bsgen/cli.h"
 #include "tools/bsgen/text.h"
 
@@ -15,20 +13,15 @@ namespace bsgen::cli {
 struct RunOutcome {
   DeviceInfo device;
   std::int64_t tokens = 0;
-  verify::HostTensor result;
-  verify::Verdict verdict;
-  std::vector<std::string> failures;  // empty: passed
+  verify::Trial trial;
   std::string digest;
-  double seconds = 0;  // of all launches, on sim the simulation's
-  // sim alone
-  std::vector<sim::Diagnostic> diagnostics;
-  sim::Counters counters;
   std::uint64_t floor_bytes = 0, useful_flops = 0;
+  bool passed() const { return trial.failures.empty(); }
 };
 
 std::string run_text(const PlanRequest& request, const plan::KernelPlan& plan, const RunOutcome& outcome);
 Json run_json(const PlanRequest& request, const plan::KernelPlan& plan, const RunOutcome& outcome);  // DESIGN section 8
-// x.npy, w.npy, y.npy, layout.npy, epilogue_NAME.npy, reference as the result came out, and README.txt that says which is which.
+// x.npy, w.npy, y.npy, layout.npy, epilogue_NAME.npy, and README.txt that says which is which.
 Status save_run(const std::string& folder, const PlanRequest& request, const verify::Operands& operands, const RunOutcome& outcome);
 
 }  // namespace bsgen::cli
