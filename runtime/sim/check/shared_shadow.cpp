@@ -2,18 +2,31 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace bsgen::sim {
 
 void SharedShadow::reset(std::uint32_t bytes, int num_warps) {
   num_warps_ = num_warps;
-  cells_.assign((bytes + 3) / 4, Cell{});
+  cells_.assign((bytes + 15) / 16 * 4, Cell{});
   clocks_.assign(kMaxWarps * kMaxWarps, 0);
   for (int warp = 0; warp < num_warps; ++warp) clocks_[warp * kMaxWarps + warp] = 1;
 }
 
 template <class Visit>
 SharedShadow::Verdict SharedShadow::each(std::uint32_t offset, std::uint32_t bytes, Visit visit) {
+  // The four words of a 16-byte chunk mostly have one history: then it is looked at once.
+  if (bytes == 16 && offset % 16 == 0) {
+    Cell* cells = &cells_[offset / 4];
+    unsigned __int128 words[4];
+    static_assert(sizeof words == 4 * sizeof(Cell));
+    std::memcpy(words, cells, sizeof words);
+    if (words[0] == words[1] && words[0] == words[2] && words[0] == words[3]) {
+      const Verdict verdict = visit(cells[0], std::uint8_t{15});
+      cells[1] = cells[2] = cells[3] = cells[0];
+      return verdict;
+    }
+  }
   Verdict worst;
   const std::uint32_t end = offset + bytes;
   for (std::uint32_t word = offset / 4; word * 4 < end; ++word) {
@@ -53,32 +66,33 @@ SharedShadow::Verdict SharedShadow::read(int warp, std::uint32_t offset, std::ui
   });
 }
 
+SharedShadow::Verdict SharedShadow::write_cell(int warp, Cell& cell, std::uint8_t mask, bool is_pending) {
+  Verdict verdict;
+  if (cell.pending & mask) {
+    verdict = {Race::kPending, cell.writer};
+  } else if ((cell.write_bytes & mask) && !knows(warp, cell.writer, cell.write_clock)) {
+    verdict = {Race::kWriteAfterWrite, cell.writer};
+  } else if (cell.read_bytes & mask) {
+    for (std::uint32_t rest = cell.readers; rest != 0; rest &= rest - 1)
+      if (const int reader = std::countr_zero(rest); !knows(warp, reader, cell.read_clock)) verdict = {Race::kWriteAfterRead, reader};
+  }
+  if (cell.write_clock != now(warp) || cell.writer != warp) cell.write_bytes = 0;
+  cell.write_bytes |= mask;
+  cell.write_clock = now(warp);
+  cell.writer = static_cast<std::uint8_t>(warp);
+  cell.pending = static_cast<std::uint8_t>(is_pending ? cell.pending | mask : cell.pending & ~mask);
+  cell.readers = 0;
+  cell.read_bytes = 0;
+  cell.read_clock = 0;
+  return verdict;
+}
+
 SharedShadow::Verdict SharedShadow::write(int warp, std::uint32_t offset, std::uint32_t bytes) {
-  return each(offset, bytes, [&](Cell& cell, std::uint8_t mask) -> Verdict {
-    Verdict verdict;
-    if (cell.pending & mask) {
-      verdict = {Race::kPending, cell.writer};
-    } else if ((cell.write_bytes & mask) && !knows(warp, cell.writer, cell.write_clock)) {
-      verdict = {Race::kWriteAfterWrite, cell.writer};
-    } else if (cell.read_bytes & mask) {
-      for (std::uint32_t rest = cell.readers; rest != 0; rest &= rest - 1)
-        if (const int reader = std::countr_zero(rest); !knows(warp, reader, cell.read_clock)) verdict = {Race::kWriteAfterRead, reader};
-    }
-    if (cell.write_clock != now(warp) || cell.writer != warp) cell.write_bytes = 0;
-    cell.write_bytes |= mask;
-    cell.write_clock = now(warp);
-    cell.writer = static_cast<std::uint8_t>(warp);
-    cell.pending &= static_cast<std::uint8_t>(~mask);
-    cell.readers = 0;
-    cell.read_bytes = 0;
-    return verdict;
-  });
+  return each(offset, bytes, [&](Cell& cell, std::uint8_t mask) { return write_cell(warp, cell, mask, false); });
 }
 
 SharedShadow::Verdict SharedShadow::issue(int warp, std::uint32_t offset, std::uint32_t bytes) {
-  const Verdict verdict = write(warp, offset, bytes);
-  each(offset, bytes, [](Cell& cell, std::uint8_t mask) -> Verdict { return cell.pending |= mask, Verdict{}; });
-  return verdict;
+  return each(offset, bytes, [&](Cell& cell, std::uint8_t mask) { return write_cell(warp, cell, mask, true); });
 }
 
 void SharedShadow::complete(int warp, std::uint32_t offset, std::uint32_t bytes) {

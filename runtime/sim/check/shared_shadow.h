@@ -45,6 +45,7 @@ class SharedShadow {
   };
   bool knows(int warp, int other, std::uint32_t clock) const { return other == warp || clocks_[warp * kMaxWarps + other] >= clock; }
   std::uint32_t now(int warp) const { return clocks_[warp * kMaxWarps + warp]; }
+  Verdict write_cell(int warp, Cell& cell, std::uint8_t mask, bool is_pending);
   template <class Visit>
   Verdict each(std::uint32_t offset, std::uint32_t bytes, Visit visit);
 

@@ -9,6 +9,19 @@
 namespace bsgen::sim {
 namespace {
 
+bool all_valid(const std::uint8_t* valid, std::uint32_t bytes) {
+  std::uint64_t word = ~std::uint64_t{0}, tail = word;
+  if (bytes >= 8) {
+    for (std::uint32_t i = 0; i < bytes; i += 8) {
+      std::memcpy(&tail, valid + i, 8);
+      word &= tail;
+    }
+    return word == ~std::uint64_t{0};
+  }
+  std::memcpy(&word, valid, bytes);
+  return word == ~std::uint64_t{0};
+}
+
 std::string_view verb(Access access) { return access == Access::kRead ? "reads" : "writes"; }
 
 }  // namespace
@@ -109,9 +122,7 @@ void check_valid(Warp& warp, const Op& op, const Piece& piece, const LaneAddress
   for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
     const int lane = std::countr_zero(rest);
     const std::uint8_t* valid = piece.valid + (addresses.of[lane] - piece.base);
-    std::uint8_t all = 0xff;
-    for (std::uint32_t i = 0; i < bytes; ++i) all &= valid[i];
-    if (all == 0xff) continue;
+    if (all_valid(valid, bytes)) continue;
     report(warp, op, Severity::kError, "uninitialized", lane, [&] {
       std::uint32_t first = 0;
       while (valid[first] == 0xff) ++first;
@@ -182,6 +193,16 @@ void count_shared(Warp& warp, const LaneAddresses& addresses, std::uint32_t byte
   const int lanes = kLanes * 4 / static_cast<int>(unit);
   const std::uint32_t banks = 128 / unit;
   Counters& counters = warp.cta->worker->counters;
+  // Neighbouring units in lane order, the common case: no conflicts, nothing shared.
+  if (mask == kFullMask && bytes >= 4) {
+    bool consecutive = true;
+    for (int lane = 1; lane < kLanes; ++lane) consecutive &= addresses.of[lane] == addresses.of[0] + static_cast<std::uint64_t>(lane) * bytes;
+    if (consecutive) {
+      counters.shared_wavefronts += bytes / 4;
+      counters.shared_wavefronts_ideal += bytes / 4;
+      return;
+    }
+  }
   std::uint64_t distinct[kLanes];
   int num_distinct = 0;
   for (int first = 0; first < kLanes; first += lanes) {
