@@ -97,20 +97,21 @@ BSGEN_SIM_INLINE float rcp_approx(float x) {
   return d::output<kFlush>(1.0 / static_cast<double>(d::input<kFlush>(x)));
 }
 
+// The sign of a zero is carried over by its bit: -0 gives -0, and -infinity from rsqrt.
 template <bool kFlush = false>
 BSGEN_SIM_INLINE float sqrt_approx(float x) {
   namespace d = approx_detail;
-  const double v = d::input<kFlush>(x);  // -0 gives -0
-  const double root = std::sqrt(v < 0 ? 0.0 : v);
-  return v < 0 ? f32_of(kNanF32) : d::output<kFlush>(root);
+  const float in = d::input<kFlush>(x);
+  const float root = d::output<kFlush>(std::sqrt(std::fabs(static_cast<double>(in))));
+  return in >= 0 ? f32_of(bits_of(root) | (bits_of(in) & 0x80000000u)) : f32_of(kNanF32);
 }
 
 template <bool kFlush = false>
 BSGEN_SIM_INLINE float rsqrt_approx(float x) {
   namespace d = approx_detail;
-  const double v = d::input<kFlush>(x);  // -0 gives -infinity
-  const double root = std::sqrt(v < 0 ? 0.0 : v);
-  return v < 0 ? f32_of(kNanF32) : d::output<kFlush>(1.0 / root);
+  const float in = d::input<kFlush>(x);
+  const float root = d::output<kFlush>(1.0 / std::sqrt(std::fabs(static_cast<double>(in))));
+  return in >= 0 ? f32_of(bits_of(root) | (bits_of(in) & 0x80000000u)) : f32_of(kNanF32);
 }
 
 template <bool kFlush = false>
