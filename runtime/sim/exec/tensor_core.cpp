@@ -4,28 +4,43 @@
 
 namespace bsgen::sim {
 
-// Sources: recorded vectors where `confirmed`; else the published models that agree with them on their neighbours
-// (docs/design/tensor-core.md has the table with what backs each line).
+// Sources: recorded vectors where `confirmed`; else the published models that agree with them on
+// their neighbours (docs/design/tensor-core.md has the table with what backs each line).
 TensorCoreModel tensor_core_model(const Arch& arch) {
   TensorCoreModel ampere;  // sm_80: A100. F = 24; k16 is two steps of 8, tf32 k8 two of 4
   ampere.step_fp8 = 16;
   switch (arch.number) {
-    case 80: ampere.confirmed = true; return ampere;
-    case 89: ampere.confirmed = true; return ampere;  // Ada, fp8 in two steps of 16 with F = 13
+    case 80:
+      ampere.confirmed = true;
+      return ampere;
+    case 89:
+      ampere.confirmed = true;
+      return ampere;  // Ada, fp8 in two steps of 16 with F = 13
     case 90:
-      return {.fraction_bits = 25, .step_16bit = 16, .step_tf32 = 8, .step_fp8 = 32,
-              .fraction_bits_fp8 = 13, .confirmed = true};
-    default: break;
+      return {.fraction_bits = 25,
+              .step_16bit = 16,
+              .step_tf32 = 8,
+              .step_fp8 = 32,
+              .fraction_bits_fp8 = 13,
+              .confirmed = true};
+    default:
+      break;
   }
-  if (arch.number < 90) return ampere;  // sm_75, 86, 87, 88: like their neighbours, nothing recorded
-  return {.fraction_bits = 25, .step_16bit = 16, .step_tf32 = 8, .step_fp8 = 32,
-          .fraction_bits_fp8 = 25, .confirmed = arch.number == 100};
+  if (arch.number < 90)
+    return ampere;  // sm_75, 86, 87, 88: like their neighbours, nothing recorded
+  return {.fraction_bits = 25,
+          .step_16bit = 16,
+          .step_tf32 = 8,
+          .step_fp8 = 32,
+          .fraction_bits_fp8 = 25,
+          .confirmed = arch.number == 100};
 }
 
 bool isa_available(Isa isa) {
 #ifdef BSGEN_SIM_X86
   switch (isa) {
-    case Isa::kBaseline: return true;
+    case Isa::kBaseline:
+      return true;
     case Isa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
              __builtin_cpu_supports("f16c");
@@ -49,9 +64,12 @@ Isa best_isa() {
 
 std::string_view name(Isa isa) {
   switch (isa) {
-    case Isa::kBaseline: return "baseline";
-    case Isa::kAvx2: return "avx2";
-    case Isa::kAvx512: return "avx512";
+    case Isa::kBaseline:
+      return "baseline";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
   }
   return "unknown";
 }

@@ -1,4 +1,5 @@
-// Vector operations of tensor_core_vector.h with AVX-512: all 16 rows of an output column in one vector.
+// Vector operations of tensor_core_vector.h with AVX-512: all 16 rows of an output column in one
+// vector.
 #include <immintrin.h>
 
 #include "runtime/sim/exec/tensor_core_vector.h"
@@ -29,13 +30,28 @@ struct Avx512 {
   BSGEN_SIM_ALWAYS static I bit_and(I a, I b) { return _mm512_and_si512(a, b); }
   BSGEN_SIM_ALWAYS static I bit_or(I a, I b) { return _mm512_or_si512(a, b); }
   BSGEN_SIM_ALWAYS static I bit_xor(I a, I b) { return _mm512_xor_si512(a, b); }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_left(I x) { return _mm512_slli_epi32(x, kN); }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_right(I x) { return _mm512_srli_epi32(x, kN); }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_right64(I x) { return _mm512_srli_epi64(x, kN); }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_right_signed(I x) { return _mm512_srai_epi32(x, kN); }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_left(I x) {
+    return _mm512_slli_epi32(x, kN);
+  }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_right(I x) {
+    return _mm512_srli_epi32(x, kN);
+  }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_right64(I x) {
+    return _mm512_srli_epi64(x, kN);
+  }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_right_signed(I x) {
+    return _mm512_srai_epi32(x, kN);
+  }
   BSGEN_SIM_ALWAYS static I add16(I a, I b) { return _mm512_add_epi16(a, b); }
   BSGEN_SIM_ALWAYS static I max16(I a, I b) { return _mm512_max_epi16(a, b); }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_right16(I x) { return _mm512_srli_epi16(x, kN); }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_right16(I x) {
+    return _mm512_srli_epi16(x, kN);
+  }
 
   // a == b ? yes : no, lane by lane
   BSGEN_SIM_ALWAYS static I select_equal(I a, I b, I yes, I no) {
@@ -62,31 +78,40 @@ struct Avx512 {
     out[0] = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(x));
     out[1] = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(shift_right<16>(x)));
   }
-  BSGEN_SIM_ALWAYS static __m256i halves(F x) { return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT); }
+  BSGEN_SIM_ALWAYS static __m256i halves(F x) {
+    return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT);
+  }
   BSGEN_SIM_ALWAYS static F round_to_half(F x) { return _mm512_cvtph_ps(halves(x)); }
   BSGEN_SIM_ALWAYS static I narrow_halves(F low, F high) {
-    return bit_or(_mm512_cvtepu16_epi32(halves(low)), shift_left<16>(_mm512_cvtepu16_epi32(halves(high))));
+    return bit_or(_mm512_cvtepu16_epi32(halves(low)),
+                  shift_left<16>(_mm512_cvtepu16_epi32(halves(high))));
   }
 
   // Lanes 4 g + t of two registers (rows g and g + 8) as four vectors of 16 rows, one for each t.
-  BSGEN_SIM_ALWAYS static void gather_rows(const std::uint32_t* rows0, const std::uint32_t* rows8, int, I out[4]) {
+  BSGEN_SIM_ALWAYS static void gather_rows(const std::uint32_t* rows0, const std::uint32_t* rows8,
+                                           int, I out[4]) {
     const I even = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
     const I odd = _mm512_setr_epi32(2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
     const I a = load(rows0), b = load(rows0 + 16), c = load(rows8), d = load(rows8 + 16);
-    const I t01_low = _mm512_permutex2var_epi32(a, even, b), t23_low = _mm512_permutex2var_epi32(a, odd, b);
-    const I t01_high = _mm512_permutex2var_epi32(c, even, d), t23_high = _mm512_permutex2var_epi32(c, odd, d);
+    const I t01_low = _mm512_permutex2var_epi32(a, even, b),
+            t23_low = _mm512_permutex2var_epi32(a, odd, b);
+    const I t01_high = _mm512_permutex2var_epi32(c, even, d),
+            t23_high = _mm512_permutex2var_epi32(c, odd, d);
     out[0] = _mm512_shuffle_i64x2(t01_low, t01_high, 0x44);
     out[1] = _mm512_shuffle_i64x2(t01_low, t01_high, 0xee);
     out[2] = _mm512_shuffle_i64x2(t23_low, t23_high, 0x44);
     out[3] = _mm512_shuffle_i64x2(t23_low, t23_high, 0xee);
   }
   // The inverse.
-  BSGEN_SIM_ALWAYS static void scatter_rows(const I in[4], int, std::uint32_t* rows0, std::uint32_t* rows8) {
+  BSGEN_SIM_ALWAYS static void scatter_rows(const I in[4], int, std::uint32_t* rows0,
+                                            std::uint32_t* rows8) {
     // 64-bit slot s of a pair takes row s / 2, or 4 + s / 2 for odd s; rows 8 to 15 are 8 further.
     const I low = _mm512_setr_epi32(0, 16, 4, 20, 1, 17, 5, 21, 2, 18, 6, 22, 3, 19, 7, 23);
     const I high = _mm512_setr_epi32(8, 24, 12, 28, 9, 25, 13, 29, 10, 26, 14, 30, 11, 27, 15, 31);
-    const I t01_low = _mm512_permutex2var_epi32(in[0], low, in[1]), t23_low = _mm512_permutex2var_epi32(in[2], low, in[3]);
-    const I t01_high = _mm512_permutex2var_epi32(in[0], high, in[1]), t23_high = _mm512_permutex2var_epi32(in[2], high, in[3]);
+    const I t01_low = _mm512_permutex2var_epi32(in[0], low, in[1]),
+            t23_low = _mm512_permutex2var_epi32(in[2], low, in[3]);
+    const I t01_high = _mm512_permutex2var_epi32(in[0], high, in[1]),
+            t23_high = _mm512_permutex2var_epi32(in[2], high, in[3]);
     store(rows0, _mm512_unpacklo_epi64(t01_low, t23_low));
     store(rows0 + 16, _mm512_unpackhi_epi64(t01_low, t23_low));
     store(rows8, _mm512_unpacklo_epi64(t01_high, t23_high));
@@ -96,6 +121,8 @@ struct Avx512 {
 
 }  // namespace
 
-MmaFunction mma_function_avx512(const MmaShape& shape) { return make_mma_function<Avx512>(shape); }
+MmaFunction mma_function_avx512(const MmaShape& shape) {
+  return make_mma_function<Avx512>(shape);
+}
 
 }  // namespace bsgen::sim

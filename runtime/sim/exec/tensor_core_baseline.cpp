@@ -1,5 +1,5 @@
-// Vector operations of tensor_core_vector.h for any machine: the compiler's generic vectors, which it maps to SSE2, NEON or
-// plain registers.
+// Vector operations of tensor_core_vector.h for any machine: the compiler's generic vectors, which
+// it maps to SSE2, NEON or plain registers.
 #include <cstring>
 
 #include "runtime/sim/exec/fp_convert.h"
@@ -29,7 +29,9 @@ struct Baseline {
   BSGEN_SIM_ALWAYS static void storef(float* p, F x) { *reinterpret_cast<F*>(p) = x; }
   BSGEN_SIM_ALWAYS static I set(int x) { return I{} + x; }
   BSGEN_SIM_ALWAYS static I set16(int x) { return (I)(S{} + static_cast<short>(x)); }
-  BSGEN_SIM_ALWAYS static F setf(float x) { return F{} + x; }  // x + 0: x is never -0 where the sign of a zero matters
+  BSGEN_SIM_ALWAYS static F setf(float x) {
+    return F{} + x;
+  }  // x + 0: x is never -0 where the sign of a zero matters
   BSGEN_SIM_ALWAYS static F as_float(I x) { return (F)x; }
   BSGEN_SIM_ALWAYS static I as_int(F x) { return (I)x; }
 
@@ -41,16 +43,33 @@ struct Baseline {
   BSGEN_SIM_ALWAYS static I bit_and(I a, I b) { return a & b; }
   BSGEN_SIM_ALWAYS static I bit_or(I a, I b) { return a | b; }
   BSGEN_SIM_ALWAYS static I bit_xor(I a, I b) { return a ^ b; }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_left(I x) { return (I)((U)x << kN); }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_right(I x) { return (I)((U)x >> kN); }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_right64(I x) { return (I)((UL)x >> kN); }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_right_signed(I x) { return x >> kN; }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_left(I x) {
+    return (I)((U)x << kN);
+  }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_right(I x) {
+    return (I)((U)x >> kN);
+  }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_right64(I x) {
+    return (I)((UL)x >> kN);
+  }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_right_signed(I x) {
+    return x >> kN;
+  }
   BSGEN_SIM_ALWAYS static I add16(I a, I b) { return (I)((US)a + (US)b); }
   BSGEN_SIM_ALWAYS static I max16(I a, I b) { return (I)((S)a > (S)b ? (S)a : (S)b); }
-  template <int kN> BSGEN_SIM_ALWAYS static I shift_right16(I x) { return (I)((US)x >> kN); }
+  template <int kN>
+  BSGEN_SIM_ALWAYS static I shift_right16(I x) {
+    return (I)((US)x >> kN);
+  }
 
   BSGEN_SIM_ALWAYS static I select_equal(I a, I b, I yes, I no) { return a == b ? yes : no; }
-  BSGEN_SIM_ALWAYS static I select_equal16(I a, I b, I yes, I no) { return (I)((S)a == (S)b ? (S)yes : (S)no); }
+  BSGEN_SIM_ALWAYS static I select_equal16(I a, I b, I yes, I no) {
+    return (I)((S)a == (S)b ? (S)yes : (S)no);
+  }
   BSGEN_SIM_ALWAYS static unsigned greater(I a, I b) { return negative(a > b); }
   BSGEN_SIM_ALWAYS static unsigned negative(I x) {
     unsigned bits = 0;
@@ -58,18 +77,19 @@ struct Baseline {
     return bits;
   }
 
-  // Out of range (rows that the scalar model decides) becomes 0, so that no conversion is undefined.
+  // Out of range (rows that the scalar model decides) becomes 0, so that no conversion is
+  // undefined.
   BSGEN_SIM_ALWAYS static I truncate(F x) {
     const F kept = ((x < 0x1p31f) & (x > -0x1p31f)) ? x : F{};
     return __builtin_convertvector(kept, I);
   }
   // As doubles the sums are exact, and clearing the last 29 of 52 bits cuts them to 24.
   BSGEN_SIM_ALWAYS static F toward_zero(I x) {
-    const L exact = (L)__builtin_convertvector(x, D);
+    const L exact = (L) __builtin_convertvector(x, D);
     return __builtin_convertvector((D)(exact >> 29 << 29), F);
   }
   BSGEN_SIM_ALWAYS static F to_odd(I x) {
-    const L exact = (L)__builtin_convertvector(x, D);
+    const L exact = (L) __builtin_convertvector(x, D);
     const I inexact = __builtin_convertvector(exact != exact >> 29 << 29, I);
     return as_float(as_int(toward_zero(x)) | (inexact & 1));
   }
@@ -97,7 +117,8 @@ struct Baseline {
     return x;
   }
 
-  BSGEN_SIM_ALWAYS static void gather_rows(const std::uint32_t* rows0, const std::uint32_t* rows8, int row0, I out[4]) {
+  BSGEN_SIM_ALWAYS static void gather_rows(const std::uint32_t* rows0, const std::uint32_t* rows8,
+                                           int row0, I out[4]) {
     const std::uint32_t* rows = (row0 < 8 ? rows0 : rows8) + 4 * (row0 % 8);
     for (int t = 0; t < 4; ++t) {
       I x{};
@@ -105,7 +126,8 @@ struct Baseline {
       out[t] = x;
     }
   }
-  BSGEN_SIM_ALWAYS static void scatter_rows(const I in[4], int row0, std::uint32_t* rows0, std::uint32_t* rows8) {
+  BSGEN_SIM_ALWAYS static void scatter_rows(const I in[4], int row0, std::uint32_t* rows0,
+                                            std::uint32_t* rows8) {
     std::uint32_t* rows = (row0 < 8 ? rows0 : rows8) + 4 * (row0 % 8);
     for (int t = 0; t < 4; ++t) {
       for (int i = 0; i < kLanes; ++i) rows[4 * i + t] = static_cast<std::uint32_t>(in[t][i]);
@@ -115,6 +137,8 @@ struct Baseline {
 
 }  // namespace
 
-MmaFunction mma_function_baseline(const MmaShape& shape) { return make_mma_function<Baseline>(shape); }
+MmaFunction mma_function_baseline(const MmaShape& shape) {
+  return make_mma_function<Baseline>(shape);
+}
 
 }  // namespace bsgen::sim

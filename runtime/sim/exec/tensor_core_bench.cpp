@@ -13,16 +13,22 @@ namespace {
 
 std::uint32_t encode(MmaType type, float x) {
   switch (type) {
-    case MmaType::kF16: return f32_to_f16(x);
-    case MmaType::kBf16: return f32_to_bf16(x);
-    case MmaType::kTf32: return f32_to_tf32(x);
-    case MmaType::kE4m3: return f32_to_e4m3(x);
-    case MmaType::kE5m2: return f32_to_e5m2(x);
+    case MmaType::kF16:
+      return f32_to_f16(x);
+    case MmaType::kBf16:
+      return f32_to_bf16(x);
+    case MmaType::kTf32:
+      return f32_to_tf32(x);
+    case MmaType::kE4m3:
+      return f32_to_e4m3(x);
+    case MmaType::kE5m2:
+      return f32_to_e5m2(x);
   }
   return 0;
 }
 
-// A value between -2 and 2 from a linear congruential sequence: magnitudes of some binades, as in practice.
+// A value between -2 and 2 from a linear congruential sequence: magnitudes of some binades, as in
+// practice.
 float next_value(std::uint32_t& state) {
   state = state * 1664525u + 1013904223u;
   const float x = static_cast<float>(static_cast<std::int32_t>(state)) * 0x1p-31f;
@@ -30,11 +36,14 @@ float next_value(std::uint32_t& state) {
 }
 
 void fill(MmaType type, std::uint32_t (&regs)[4][32], std::uint32_t& state) {
-  const int bits = type == MmaType::kTf32 ? 32 : type == MmaType::kF16 || type == MmaType::kBf16 ? 16 : 8;
+  const int bits = type == MmaType::kTf32                            ? 32
+                   : type == MmaType::kF16 || type == MmaType::kBf16 ? 16
+                                                                     : 8;
   for (auto& reg : regs) {
     for (auto& lane : reg) {
       lane = 0;
-      for (int shift = 0; shift < 32; shift += bits) lane |= encode(type, next_value(state)) << shift;
+      for (int shift = 0; shift < 32; shift += bits)
+        lane |= encode(type, next_value(state)) << shift;
     }
   }
 }
@@ -56,7 +65,8 @@ double mma_gflops(const MmaShape& shape, Isa isa, const TensorCoreModel& model) 
   fill(shape.a, a, state);
   fill(shape.b, b, state);
   fill(shape.acc == AccType::kF16 ? MmaType::kF16 : MmaType::kTf32, c, state);
-  const Lanes pa[4] = {a[0], a[1], a[2], a[3]}, pb[4] = {b[0], b[1], b[2], b[3]}, pc[4] = {c[0], c[1], c[2], c[3]};
+  const Lanes pa[4] = {a[0], a[1], a[2], a[3]}, pb[4] = {b[0], b[1], b[2], b[3]},
+              pc[4] = {c[0], c[1], c[2], c[3]};
   const MutableLanes pd[4] = {d[0], d[1], d[2], d[3]};
 
   double best = 0;

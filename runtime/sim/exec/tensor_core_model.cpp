@@ -1,4 +1,5 @@
-// The scalar integer model of one fused step: the definition that every vector version is compared with.
+// The scalar integer model of one fused step: the definition that every vector version is compared
+// with.
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -10,7 +11,8 @@ namespace bsgen::sim {
 
 namespace {
 
-// |x| = significand * 2^(exponent - 23); the leading bit is bit 23, or below it for what is subnormal in its format.
+// |x| = significand * 2^(exponent - 23); the leading bit is bit 23, or below it for what is
+// subnormal in its format.
 struct Parts {
   bool negative, zero, infinite, nan;
   std::uint32_t significand;
@@ -42,7 +44,8 @@ std::int64_t cut(std::uint64_t magnitude, int exponent) {
   return exponent <= -64 ? 0 : static_cast<std::int64_t>(magnitude >> -exponent);
 }
 
-// magnitude * 2^exponent rounded to float32 with `bits` fraction bits, toward zero; from 2^128 on it is infinite.
+// magnitude * 2^exponent rounded to float32 with `bits` fraction bits, toward zero; from 2^128 on
+// it is infinite.
 float round_to_f32(std::uint64_t magnitude, int exponent, int bits) {
   const int leading = 63 - std::countl_zero(magnitude) + exponent;
   if (leading > 127) return std::numeric_limits<float>::infinity();
@@ -100,10 +103,9 @@ float dot_step_mixed(MmaType a_type, MmaType b_type, AccType acc, const float* a
   }
   if (sum == 0) return 0.f;  // an integer has no negative zero
   const std::uint64_t magnitude = static_cast<std::uint64_t>(sum < 0 ? -sum : sum);
-  const float result = acc == AccType::kF16
-                           ? round_to_f16(magnitude, emax - fraction_bits)
-                           : round_to_f32(magnitude, emax - fraction_bits,
-                                          result_bits(a_type, fraction_bits));
+  const float result = acc == AccType::kF16 ? round_to_f16(magnitude, emax - fraction_bits)
+                                            : round_to_f32(magnitude, emax - fraction_bits,
+                                                           result_bits(a_type, fraction_bits));
   return sum < 0 ? -result : result;
 }
 

@@ -1,4 +1,5 @@
-// Operand formats of the tensor core: what one bit pattern is worth, and the exponent the hardware aligns it by.
+// Operand formats of the tensor core: what one bit pattern is worth, and the exponent the hardware
+// aligns it by.
 #pragma once
 
 #include <bit>
@@ -8,32 +9,41 @@
 
 namespace bsgen::sim {
 
-// A format of which every value is a float32 value too. The exponent is the one that the tensor core sees: that of the
-// leading bit for normal numbers, `min_exponent` for subnormal ones (they are not normalised).
+// A format of which every value is a float32 value too. The exponent is the one that the tensor
+// core sees: that of the leading bit for normal numbers, `min_exponent` for subnormal ones (they
+// are not normalised).
 struct OperandFormat {
-  int bits;               // storage
+  int bits;  // storage
   int exponent_bits;
-  int mantissa_bits;      // stored, below the leading one
-  int min_exponent;       // of normal numbers
-  bool has_infinity;      // e4m3 has none, and NaN only with all bits set
+  int mantissa_bits;  // stored, below the leading one
+  int min_exponent;   // of normal numbers
+  bool has_infinity;  // e4m3 has none, and NaN only with all bits set
 };
 
 constexpr OperandFormat format_of(MmaType type) {
   switch (type) {
-    case MmaType::kF16: return {16, 5, 10, -14, true};
-    case MmaType::kBf16: return {16, 8, 7, -126, true};
-    case MmaType::kTf32: return {32, 8, 10, -126, true};
-    case MmaType::kE4m3: return {8, 4, 3, -6, false};
-    case MmaType::kE5m2: return {8, 5, 2, -14, true};
+    case MmaType::kF16:
+      return {16, 5, 10, -14, true};
+    case MmaType::kBf16:
+      return {16, 8, 7, -126, true};
+    case MmaType::kTf32:
+      return {32, 8, 10, -126, true};
+    case MmaType::kE4m3:
+      return {8, 4, 3, -6, false};
+    case MmaType::kE5m2:
+      return {8, 5, 2, -14, true};
   }
   return {};
 }
 
 // Elements per 32-bit register lane.
-constexpr int per_register(MmaType type) { return 32 / format_of(type).bits; }
+constexpr int per_register(MmaType type) {
+  return 32 / format_of(type).bits;
+}
 
-// Where fragments keep an element: PTX ISA, "Matrix Fragments for mma.m16n8kK". With E elements per register, four
-// neighbouring lanes hold 4 E consecutive k of one row, and register pairs (r, r + 1) the rows g and g + 8:
+// Where fragments keep an element: PTX ISA, "Matrix Fragments for mma.m16n8kK". With E elements per
+// register, four neighbouring lanes hold 4 E consecutive k of one row, and register pairs (r, r +
+// 1) the rows g and g + 8:
 //
 //   A(row, k): register (row / 8) + 2 (k / 4E), lane 4 (row % 8) + (k % 4E) / E, element k % E
 //   B(k, n):   register k / 4E,                 lane 4 n         + (k % 4E) / E, element k % E
@@ -53,7 +63,8 @@ constexpr FragmentIndex c_index(AccType acc, int row, int n) {
                               : FragmentIndex{row / 8, 4 * (row % 8) + n / 2, n % 2};
 }
 
-// The float32 that equals the element `bits` (low bits of the word). tf32: the tensor core ignores the low 13 bits.
+// The float32 that equals the element `bits` (low bits of the word). tf32: the tensor core ignores
+// the low 13 bits.
 template <MmaType kType>
 inline float decode(std::uint32_t bits) {
   constexpr OperandFormat f = format_of(kType);
@@ -77,8 +88,9 @@ inline float decode(std::uint32_t bits) {
   return std::bit_cast<float>(sign | ((magnitude << (23 - f.mantissa_bits)) + kRebias));
 }
 
-// Exponents as the vector code adds and compares them, two of them within 16 bits. A zero loses against every product, an
-// infinity or NaN wins against every one (also times a zero), so one comparison of the maximum finds both.
+// Exponents as the vector code adds and compares them, two of them within 16 bits. A zero loses
+// against every product, an infinity or NaN wins against every one (also times a zero), so one
+// comparison of the maximum finds both.
 inline constexpr int kZeroExponent = -8192;
 inline constexpr int kSpecialExponent = 16000;
 

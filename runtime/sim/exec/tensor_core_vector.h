@@ -1,8 +1,9 @@
-// The mma in vectors of rows, written once for every instruction set. Internal to tensor_core_{baseline,avx2,avx512}.cpp.
+// The mma in vectors of rows, written once for every instruction set. Internal to
+// tensor_core_{baseline,avx2,avx512}.cpp.
 //
-// Each of them defines a V with the vector operations (tensor_core_baseline.cpp has the plainest) and includes this; all is in an
-// anonymous namespace, so that code built for one instruction set never stands in for another's. The algorithm, and why it is
-// exact, is in tensor_core_tile.h.
+// Each of them defines a V with the vector operations (tensor_core_baseline.cpp has the plainest)
+// and includes this; all is in an anonymous namespace, so that code built for one instruction set
+// never stands in for another's. The algorithm, and why it is exact, is in tensor_core_tile.h.
 #pragma once
 
 #include "runtime/sim/exec/tensor_core_tile.h"
@@ -24,8 +25,9 @@ BSGEN_SIM_ALWAYS typename V::I exponents16(typename V::I x) {
   const I field = V::template shift_right16<f.mantissa_bits>(magnitude);
   const I e = V::add16(V::max16(field, V::set16(1)), V::set16(f.min_exponent - 1));
   const I nonzero = V::select_equal16(magnitude, V::set16(0), V::set16(kZeroExponent), e);
-  return f.has_infinity ? V::select_equal16(field, V::set16(kTop), V::set16(kSpecialExponent), nonzero)
-                        : V::select_equal16(magnitude, V::set16(0x7f), V::set16(kSpecialExponent), nonzero);
+  return f.has_infinity
+             ? V::select_equal16(field, V::set16(kTop), V::set16(kSpecialExponent), nonzero)
+             : V::select_equal16(magnitude, V::set16(0x7f), V::set16(kSpecialExponent), nonzero);
 }
 
 // Exponents of elements of 32 bits (tf32).
@@ -50,7 +52,8 @@ BSGEN_SIM_ALWAYS void values16(typename V::I x, typename V::F out[2]) {
     V::widen_halves(x, out);
   } else if constexpr (kType == MmaType::kE5m2) {
     V::widen_halves(V::template shift_left<8>(x), out);
-  } else {  // e4m3: as float16 bits the value is 2^8 too small, subnormals included; 0x7f is its NaN
+  } else {  // e4m3: as float16 bits the value is 2^8 too small, subnormals included; 0x7f is its
+            // NaN
     const I magnitude = V::bit_and(x, V::set16(0x7f));
     const I finite = V::template shift_left<7>(magnitude);
     const I half = V::select_equal16(magnitude, V::set16(0x7f), V::set16(0x7fff), finite);
@@ -63,7 +66,8 @@ BSGEN_SIM_ALWAYS void values16(typename V::I x, typename V::F out[2]) {
 template <class V>
 BSGEN_SIM_ALWAYS typename V::I byte_pair(typename V::I x, int i) {
   const typename V::I pair = i == 0 ? x : V::template shift_right<16>(x);
-  return V::bit_or(V::bit_and(pair, V::set(0xff)), V::template shift_left<8>(V::bit_and(pair, V::set(0xff00))));
+  return V::bit_or(V::bit_and(pair, V::set(0xff)),
+                   V::template shift_left<8>(V::bit_and(pair, V::set(0xff00))));
 }
 
 // A by columns and B as its fragments lie. Exponents of k = 2 j and 2 j + 1 share a 32-bit word.
@@ -101,8 +105,9 @@ struct Operands {
             V::storef(a[4 * r + t] + row, V::as_float(x[t]));
           }
           for (int j = 0; j < 2; ++j) {
-            V::store(a_exponents[2 * r + j] + row, V::bit_or(V::bit_and(e[2 * j], V::set(0xffff)),
-                                                             V::template shift_left<16>(e[2 * j + 1])));
+            V::store(a_exponents[2 * r + j] + row,
+                     V::bit_or(V::bit_and(e[2 * j], V::set(0xffff)),
+                               V::template shift_left<16>(e[2 * j + 1])));
           }
         } else {
           for (int t = 0; t < 4; ++t) {
@@ -131,7 +136,8 @@ struct Operands {
           const I e = exponents32<V>(value);  // lanes t and t + 1, t even: k and k + 1
           V::store(b_exponents[r] + lane,
                    V::bit_or(V::bit_and(e, V::set(0xffff)),
-                             V::bit_and(V::template shift_right64<16>(e), V::set(static_cast<int>(0xffff0000)))));
+                             V::bit_and(V::template shift_right64<16>(e),
+                                        V::set(static_cast<int>(0xffff0000)))));
         } else {
           for (int i = 0; i < kE / 2; ++i) {
             const I pair = kE == 2 ? x : byte_pair<V>(x, i);
@@ -149,8 +155,9 @@ struct Operands {
 
 // Rows that the vector code may not decide, again by the scalar model.
 template <class V, MmaType kA, MmaType kB, AccType kAcc, int kK>
-[[gnu::noinline]] typename V::F patch(const Operands<V, kA, kB, kK>& in, int row0, int n, int k0, int step,
-                                      int fraction_bits, typename V::F c, typename V::F result, unsigned rows) {
+[[gnu::noinline]] typename V::F patch(const Operands<V, kA, kB, kK>& in, int row0, int n, int k0,
+                                      int step, int fraction_bits, typename V::F c,
+                                      typename V::F result, unsigned rows) {
   alignas(64) float before[V::kLanes], after[V::kLanes];
   V::storef(before, c);
   V::storef(after, result);
@@ -165,8 +172,8 @@ template <class V, MmaType kA, MmaType kB, AccType kAcc, int kK>
 
 // One step of one output column, from row0 on: c + the sum over k0 <= k < k0 + kStep.
 template <class V, MmaType kA, MmaType kB, AccType kAcc, int kK, int kStep>
-BSGEN_SIM_ALWAYS typename V::F column_step(const Operands<V, kA, kB, kK>& in, int row0, int n, int k0,
-                                           int fraction_bits, typename V::F c) {
+BSGEN_SIM_ALWAYS typename V::F column_step(const Operands<V, kA, kB, kK>& in, int row0, int n,
+                                           int k0, int fraction_bits, typename V::F c) {
   using I = typename V::I;
   using F = typename V::F;
   // The largest exponent, two k at a time.
@@ -175,7 +182,8 @@ BSGEN_SIM_ALWAYS typename V::F column_step(const Operands<V, kA, kB, kK>& in, in
     const I b = V::set(static_cast<int>(in.b_exponent_pair(n, j)));
     pairs = V::max16(pairs, V::add16(V::load(in.a_exponents[j] + row0), b));
   }
-  I c_exponent = V::sub(V::template shift_right<24>(V::template shift_left<1>(V::as_int(c))), V::set(127));
+  I c_exponent =
+      V::sub(V::template shift_right<24>(V::template shift_left<1>(V::as_int(c))), V::set(127));
   if constexpr (kAcc == AccType::kF16) c_exponent = V::max(c_exponent, V::set(-14));
   const I c_magnitude = V::bit_and(V::as_int(c), V::set(0x7fffffff));
   c_exponent = V::select_equal(c_magnitude, V::set(0), V::set(kZeroExponent), c_exponent);
@@ -184,12 +192,14 @@ BSGEN_SIM_ALWAYS typename V::F column_step(const Operands<V, kA, kB, kK>& in, in
   emax = V::max(emax, c_exponent);
   if constexpr (kAcc == AccType::kF16) emax = V::max(emax, V::set(exponent_floor(kAcc)));
 
-  unsigned slow = V::greater(emax, V::set(kMaxFastExponent)) | V::greater(V::set(kMinFastExponent), emax);
+  unsigned slow =
+      V::greater(emax, V::set(kMaxFastExponent)) | V::greater(V::set(kMinFastExponent), emax);
   if (slow != 0) [[unlikely]] {
     slow &= V::greater(emax, V::set(kZeroExponent / 2));  // the rest has no addend but zeros
     emax = V::min(V::max(emax, V::set(kMinFastExponent)), V::set(kMaxFastExponent));
   }
-  const F scale = V::as_float(V::template shift_left<23>(V::sub(V::set(127 + fraction_bits), emax)));
+  const F scale =
+      V::as_float(V::template shift_left<23>(V::sub(V::set(127 + fraction_bits), emax)));
   const F unit = V::as_float(V::template shift_left<23>(V::add(V::set(127 - fraction_bits), emax)));
 
   // Two sums, each below 2^31.
@@ -207,7 +217,8 @@ BSGEN_SIM_ALWAYS typename V::F column_step(const Operands<V, kA, kB, kK>& in, in
 
   F result;
   if constexpr (kAcc == AccType::kF16) {
-    result = V::round_to_half(V::mul(V::to_odd(sum), unit));  // 24 bits to odd, then 11: rounded once
+    result =
+        V::round_to_half(V::mul(V::to_odd(sum), unit));  // 24 bits to odd, then 11: rounded once
   } else {
     result = V::toward_zero(sum);
     if constexpr (is_fp8(kA)) {
@@ -223,8 +234,8 @@ BSGEN_SIM_ALWAYS typename V::F column_step(const Operands<V, kA, kB, kK>& in, in
 }
 
 template <class V, MmaType kA, MmaType kB, AccType kAcc, int kK, int kStep>
-BSGEN_SIM_ALWAYS void multiply(const Operands<V, kA, kB, kK>& in, const Lanes* c, const MutableLanes* d,
-                               int fraction_bits) {
+BSGEN_SIM_ALWAYS void multiply(const Operands<V, kA, kB, kK>& in, const Lanes* c,
+                               const MutableLanes* d, int fraction_bits) {
   using I = typename V::I;
   using F = typename V::F;
   for (int row = 0; row < kRows; row += V::kLanes) {
@@ -256,7 +267,8 @@ BSGEN_SIM_ALWAYS void multiply(const Operands<V, kA, kB, kK>& in, const Lanes* c
 }
 
 template <class V, MmaType kA, MmaType kB, AccType kAcc, int kK>
-void mma(const Lanes* a, const Lanes* b, const Lanes* c, const MutableLanes* d, const TensorCoreModel& model) {
+void mma(const Lanes* a, const Lanes* b, const Lanes* c, const MutableLanes* d,
+         const TensorCoreModel& model) {
   const int step = step_of(kA, model, kK), fraction_bits = fraction_bits_of(kA, model);
   Operands<V, kA, kB, kK> in;
   in.load_a(a);

@@ -1,13 +1,12 @@
 #include "tests/conformance/tensor_core_vectors/recorded_vectors.h"
 
+#include <fmt/format.h>
 #include <zlib.h>
 
 #include <bit>
 #include <charconv>
 #include <map>
 #include <sstream>
-
-#include <fmt/format.h>
 
 namespace bsgen::sim {
 
@@ -23,7 +22,8 @@ Expected<std::string> inflate_file(const std::filesystem::path& path) {
   std::string text;
   char chunk[1 << 16];
   int got = 0;
-  while ((got = gzread(file, chunk, sizeof chunk)) > 0) text.append(chunk, static_cast<std::size_t>(got));
+  while ((got = gzread(file, chunk, sizeof chunk)) > 0)
+    text.append(chunk, static_cast<std::size_t>(got));
   const bool sound = got == 0 && gzclose(file) == Z_OK;
   if (!sound) return malformed(path, "is not a complete gzip file");
   return text;
@@ -43,9 +43,12 @@ bool parse_floats(std::istringstream& line, std::vector<float>& out) {
 }  // namespace
 
 Expected<RecordedFile> read_recorded(const std::filesystem::path& path) {
-  static const std::map<std::string, int> kArch = {{"a100", 80}, {"ada", 89}, {"h200", 90}, {"b200", 100}};
-  static const std::map<std::string, MmaType> kType = {{"bf16", MmaType::kBf16}, {"fp16", MmaType::kF16},
-                                                       {"tf32", MmaType::kTf32}, {"e4m3", MmaType::kE4m3},
+  static const std::map<std::string, int> kArch = {
+      {"a100", 80}, {"ada", 89}, {"h200", 90}, {"b200", 100}};
+  static const std::map<std::string, MmaType> kType = {{"bf16", MmaType::kBf16},
+                                                       {"fp16", MmaType::kF16},
+                                                       {"tf32", MmaType::kTf32},
+                                                       {"e4m3", MmaType::kE4m3},
                                                        {"e5m2", MmaType::kE5m2}};
   RecordedFile file;
   file.name = path.stem().stem().string();
@@ -67,9 +70,10 @@ Expected<RecordedFile> read_recorded(const std::filesystem::path& path) {
     std::istringstream parts(line);
     RecordedDot dot;
     std::vector<float> c, d;
-    const bool sound = parse_floats(parts, dot.a) && parse_floats(parts, dot.b) && parse_floats(parts, c) &&
-                       parse_floats(parts, d) && dot.a.size() == dot.b.size() && !dot.a.empty() &&
-                       dot.a.size() <= 32 && c.size() == 1 && d.size() == 1;
+    const bool sound = parse_floats(parts, dot.a) && parse_floats(parts, dot.b) &&
+                       parse_floats(parts, c) && parse_floats(parts, d) &&
+                       dot.a.size() == dot.b.size() && !dot.a.empty() && dot.a.size() <= 32 &&
+                       c.size() == 1 && d.size() == 1;
     if (!sound) return malformed(path, fmt::format("line {} is malformed", file.dots.size() + 1));
     dot.c = c[0];
     dot.d = d[0];

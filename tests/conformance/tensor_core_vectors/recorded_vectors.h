@@ -1,5 +1,6 @@
-// Dot products that GPUs returned, as $BSGEN_TEST_DATA/tensor-core-vectors keeps them: GPU_INPUT_OUTPUT.txt.gz, one dot product a
-// line, "a... | b... | c | d", every value as the hex of the float32 that equals it.
+// Dot products that GPUs returned, as $BSGEN_TEST_DATA/tensor-core-vectors keeps them:
+// GPU_INPUT_OUTPUT.txt.gz, one dot product a line, "a... | b... | c | d", every value as the hex of
+// the float32 that equals it.
 #pragma once
 
 #include <filesystem>

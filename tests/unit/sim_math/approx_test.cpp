@@ -1,10 +1,11 @@
-// Approximate functions: within the error that the PTX ISA documents, against long double references computed here.
+// Approximate functions: within the error that the PTX ISA documents, against long double
+// references computed here.
 #include "runtime/sim/exec/approx.h"
+
+#include <fmt/format.h>
 
 #include <cmath>
 #include <random>
-
-#include <fmt/format.h>
 
 #include "tests/support/catch.h"
 
@@ -49,7 +50,8 @@ TEST_CASE("rcp_sqrt_and_rsqrt_are_within_their_bounds") {
     check_relative("rcp", x, rcp_approx(x), 1.0L / x, 0x1p-23);
     const float m = std::fabs(x);
     check_relative("sqrt", m, sqrt_approx(m), std::sqrt(static_cast<long double>(m)), 0x1p-23);
-    check_relative("rsqrt", m, rsqrt_approx(m), 1.0L / std::sqrt(static_cast<long double>(m)), std::pow(2, -22.9));
+    check_relative("rsqrt", m, rsqrt_approx(m), 1.0L / std::sqrt(static_cast<long double>(m)),
+                   std::pow(2, -22.9));
   });
 }
 
@@ -59,7 +61,8 @@ TEST_CASE("ex2_is_within_2_ulp_everywhere") {
     const float y = ex2_approx(x);
     if (exact >= 0x1p128L) {
       CHECK(y == INFINITY);
-    } else if (std::fabs(static_cast<double>(y - exact)) > 2 * ulp(std::max(static_cast<double>(exact), 0x1p-149))) {
+    } else if (std::fabs(static_cast<double>(y - exact)) >
+               2 * ulp(std::max(static_cast<double>(exact), 0x1p-149))) {
       FAIL(fmt::format("ex2({:a}) = {:a}", x, y));
     }
   };
@@ -70,12 +73,14 @@ TEST_CASE("ex2_is_within_2_ulp_everywhere") {
 TEST_CASE("ex2_depends_on_the_fraction_and_scales") {
   std::mt19937 random(2);
   for (int i = 0; i < 200'000; ++i) {
-    const float fraction = static_cast<float>(random() >> 14) * 0x1p-18f;  // 18 bits: exact beside any integer below
+    const float fraction =
+        static_cast<float>(random() >> 14) * 0x1p-18f;  // 18 bits: exact beside any integer below
     const float base = ex2_approx<kFtz>(fraction);
     const int n = static_cast<int>(random() % 60) - 30;
     CHECK(ex2_approx<kFtz>(fraction + static_cast<float>(n)) == std::ldexp(base, n));
   }
-  for (int n = -126; n < 128; ++n) CHECK(ex2_approx<kFtz>(static_cast<float>(n)) == std::ldexp(1.f, n));
+  for (int n = -126; n < 128; ++n)
+    CHECK(ex2_approx<kFtz>(static_cast<float>(n)) == std::ldexp(1.f, n));
 }
 
 TEST_CASE("lg2_is_within_its_bounds") {
@@ -83,7 +88,8 @@ TEST_CASE("lg2_is_within_its_bounds") {
     if (!(x > 0)) return;
     const long double exact = std::log2(static_cast<long double>(x));
     const double error = std::fabs(static_cast<double>(lg2_approx(x) - exact));
-    const double bound = x > 0.5f && x < 2.f ? 0x1p-22 : 0x1p-22 * std::fabs(static_cast<double>(exact));
+    const double bound =
+        x > 0.5f && x < 2.f ? 0x1p-22 : 0x1p-22 * std::fabs(static_cast<double>(exact));
     if (!(error <= bound)) FAIL(fmt::format("lg2({:a}) = {:a}", x, lg2_approx(x)));
   };
   for_many_floats(1'000'000, check);
@@ -93,13 +99,17 @@ TEST_CASE("lg2_is_within_its_bounds") {
 TEST_CASE("sin_and_cos_are_within_their_bounds") {
   const auto check = [](float x) {
     const double bound = std::fabs(x) <= 2 * kPi ? std::pow(2, -20.9) : std::pow(2, -14.7);
-    const double sine = std::fabs(static_cast<double>(sin_approx(x) - std::sin(static_cast<long double>(x))));
-    const double cosine = std::fabs(static_cast<double>(cos_approx(x) - std::cos(static_cast<long double>(x))));
+    const double sine =
+        std::fabs(static_cast<double>(sin_approx(x) - std::sin(static_cast<long double>(x))));
+    const double cosine =
+        std::fabs(static_cast<double>(cos_approx(x) - std::cos(static_cast<long double>(x))));
     if (!(sine <= bound && cosine <= bound)) FAIL(fmt::format("sin or cos of {:a}", x));
   };
   for_range(-2 * kPi, 2 * kPi, 500'000, check);
   for_range(-100 * kPi, 100 * kPi, 500'000, check);
-  for_many_floats(200'000, [](float x) { CHECK((std::fabs(sin_approx(x)) <= 1.f && std::fabs(cos_approx(x)) <= 1.f)); });
+  for_many_floats(200'000, [](float x) {
+    CHECK((std::fabs(sin_approx(x)) <= 1.f && std::fabs(cos_approx(x)) <= 1.f));
+  });
 }
 
 TEST_CASE("tanh_is_within_its_bounds") {
@@ -114,11 +124,13 @@ TEST_CASE("tanh_is_within_its_bounds") {
 TEST_CASE("division_is_within_2_ulp") {
   std::mt19937 random(4);
   for (int i = 0; i < 1'000'000; ++i) {
-    const float a = f32_of(static_cast<std::uint32_t>(random())), b = f32_of(static_cast<std::uint32_t>(random()));
+    const float a = f32_of(static_cast<std::uint32_t>(random())),
+                b = f32_of(static_cast<std::uint32_t>(random()));
     if (a != a || b != b || std::isinf(a) || std::isinf(b) || b == 0) continue;
     const long double exact = static_cast<long double>(a) / b;
     check_relative("div.full", a, div_full(a, b), exact, 0x1p-22);
-    if (std::fabs(b) >= 0x1p-126f && std::fabs(b) <= 0x1p126f) check_relative("div.approx", a, div_approx(a, b), exact, 0x1p-22);
+    if (std::fabs(b) >= 0x1p-126f && std::fabs(b) <= 0x1p126f)
+      check_relative("div.approx", a, div_approx(a, b), exact, 0x1p-22);
   }
   CHECK(bits_of(div_approx(INFINITY, 0x1.8p126f)) == kNanF32);
   CHECK(bits_of(div_approx(1.f, -0x1.8p126f)) == 0x80000000u);
@@ -171,9 +183,10 @@ TEST_CASE("special_values_follow_the_ptx_isa") {
   CHECK(bits_of(tanh_approx(-0.f)) == 0x80000000u);
   CHECK(tanh_approx(subnormal) == subnormal);
 
-  for (const auto f : {rcp_approx<false>, sqrt_approx<false>, rsqrt_approx<false>, ex2_approx<false>, lg2_approx<false>,
-                       sin_approx<false>, cos_approx<false>, rcp_approx<true>, sqrt_approx<true>, rsqrt_approx<true>,
-                       ex2_approx<true>, lg2_approx<true>}) {
+  for (const auto f :
+       {rcp_approx<false>, sqrt_approx<false>, rsqrt_approx<false>, ex2_approx<false>,
+        lg2_approx<false>, sin_approx<false>, cos_approx<false>, rcp_approx<true>,
+        sqrt_approx<true>, rsqrt_approx<true>, ex2_approx<true>, lg2_approx<true>}) {
     CHECK(bits_of(f(nan)) == kNanF32);
   }
   CHECK(bits_of(tanh_approx(nan)) == kNanF32);
@@ -187,14 +200,17 @@ TEST_CASE("16_bit_forms_are_within_their_bounds_for_every_pattern") {
     const float h = f16_to_f32(x), b = bf16_to_f32(x);
     if (h == h && std::fabs(h) < 100000.f) {
       const double exact = std::exp2(static_cast<double>(h)), y = f16_to_f32(ex2_approx_f16(x));
-      if (exact < 65520) CHECK(std::fabs(y - exact) <= std::max(std::pow(2, -9.9) * exact, 0x1p-25));
-      CHECK(std::fabs(f16_to_f32(tanh_approx_f16(x)) - std::tanh(static_cast<double>(h))) <= std::pow(2, -10.987));
+      if (exact < 65520)
+        CHECK(std::fabs(y - exact) <= std::max(std::pow(2, -9.9) * exact, 0x1p-25));
+      CHECK(std::fabs(f16_to_f32(tanh_approx_f16(x)) - std::tanh(static_cast<double>(h))) <=
+            std::pow(2, -10.987));
     }
     if (b == b && std::fabs(b) < 1e38f) {
       const double exact = std::exp2(static_cast<double>(b)), y = bf16_to_f32(ex2_approx_bf16(x));
       if (exact < 3.38e38 && exact >= 0x1p-126) CHECK(std::fabs(y - exact) <= 0x1p-7 * exact);
       if (exact < 0x1p-127) CHECK(y == 0);
-      CHECK(std::fabs(bf16_to_f32(tanh_approx_bf16(x)) - std::tanh(static_cast<double>(b))) <= 0x1p-8);
+      CHECK(std::fabs(bf16_to_f32(tanh_approx_bf16(x)) - std::tanh(static_cast<double>(b))) <=
+            0x1p-8);
     }
   }
   CHECK(ex2_approx_f16(0x7e01) == 0x7fff);

@@ -1,11 +1,11 @@
 // Conversions and 16-bit arithmetic against a search among all codes of the format.
 #include "runtime/sim/exec/fp_convert.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <random>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "tests/support/catch.h"
 #include "tests/unit/sim_math/reference_float.h"
@@ -13,13 +13,17 @@
 namespace bsgen::sim {
 namespace {
 
-constexpr Round kDirections[] = {Round::kNearest, Round::kZero, Round::kDown, Round::kUp, Round::kNearestAway};
+constexpr Round kDirections[] = {Round::kNearest, Round::kZero, Round::kDown, Round::kUp,
+                                 Round::kNearestAway};
 
-bool is_nan16(std::uint32_t x, std::uint32_t infinity) { return (x & 0x7fff) > infinity; }
+bool is_nan16(std::uint32_t x, std::uint32_t infinity) {
+  return (x & 0x7fff) > infinity;
+}
 
 // Every code's value, the midpoint to the next, and the doubles beside both.
 std::vector<double> points_of(std::uint32_t code, FloatFormat f) {
-  const double low = static_cast<double>(decode_magnitude(code, f)), high = static_cast<double>(decode_magnitude(code + 1, f));
+  const double low = static_cast<double>(decode_magnitude(code, f)),
+               high = static_cast<double>(decode_magnitude(code + 1, f));
   const double middle = low / 2 + high / 2;
   std::vector<double> points;
   for (const double x : {low, middle}) {
@@ -40,15 +44,20 @@ TEST_CASE("rounding_to_16_bits_is_exact_around_every_code_in_every_direction") {
           // The reference knows the code beside: no search.
           const std::uint32_t sign = std::signbit(x) ? 0x8000 : 0;
           const double m = std::fabs(x);
-          const double low = static_cast<double>(decode_magnitude(code, f)), high = static_cast<double>(decode_magnitude(code + 1, f));
+          const double low = static_cast<double>(decode_magnitude(code, f)),
+                       high = static_cast<double>(decode_magnitude(code + 1, f));
           if (m < low) continue;  // the code before has it
           const bool negative = sign != 0;
-          bool up = m > low && ((round == Round::kDown && negative) || (round == Round::kUp && !negative));
-          if (round == Round::kNearest) up = m - low > high - m || (m - low == high - m && (code & 1));
+          bool up = m > low &&
+                    ((round == Round::kDown && negative) || (round == Round::kUp && !negative));
+          if (round == Round::kNearest)
+            up = m - low > high - m || (m - low == high - m && (code & 1));
           if (round == Round::kNearestAway) up = m - low >= high - m;
           const std::uint32_t expected = sign | (code + (up ? 1 : 0));
           const std::uint32_t got = round_to_format(x, f, round);
-          if (got != expected) FAIL(fmt::format("{:a} direction {}: {:04x}, not {:04x}", x, static_cast<int>(round), got, expected));
+          if (got != expected)
+            FAIL(fmt::format("{:a} direction {}: {:04x}, not {:04x}", x, static_cast<int>(round),
+                             got, expected));
         }
       }
     }
@@ -60,15 +69,18 @@ TEST_CASE("fast_conversions_to_16_bits_equal_the_general_ones") {
   const auto check = [](std::uint32_t bits) {
     const float x = f32_of(bits);
     if (f32_to_f16(x) != f32_to_f16(x, Round::kNearest)) FAIL(fmt::format("f16 of {:08x}", bits));
-    if (f32_to_bf16(x) != f32_to_bf16(x, Round::kNearest)) FAIL(fmt::format("bf16 of {:08x}", bits));
-    if (f32_to_tf32(x) != f32_to_tf32(x, Round::kNearestAway, false)) FAIL(fmt::format("tf32 of {:08x}", bits));
+    if (f32_to_bf16(x) != f32_to_bf16(x, Round::kNearest))
+      FAIL(fmt::format("bf16 of {:08x}", bits));
+    if (f32_to_tf32(x) != f32_to_tf32(x, Round::kNearestAway, false))
+      FAIL(fmt::format("tf32 of {:08x}", bits));
     const double wide = x;
     if (is_nan_bits(bits)) return;
     if (bits_of(f64_to_f32_odd(wide)) != bits) FAIL(fmt::format("odd of {:08x}", bits));
   };
   for (int i = 0; i < 2'000'000; ++i) check(static_cast<std::uint32_t>(random()));
   for (std::uint32_t high = 0; high < 0x10000; ++high) {
-    for (const std::uint32_t low : {0u, 1u, 0xfffu, 0x1000u, 0x1001u, 0x2fffu, 0x3000u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) {
+    for (const std::uint32_t low :
+         {0u, 1u, 0xfffu, 0x1000u, 0x1001u, 0x2fffu, 0x3000u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) {
       check(high << 16 | low);
     }
   }
@@ -77,20 +89,27 @@ TEST_CASE("fast_conversions_to_16_bits_equal_the_general_ones") {
 TEST_CASE("widening_is_exact_for_every_16_bit_pattern") {
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
     const double sign = bits & 0x8000 ? -1 : 1;
-    const float h = f16_to_f32(static_cast<std::uint16_t>(bits)), b = bf16_to_f32(static_cast<std::uint16_t>(bits));
+    const float h = f16_to_f32(static_cast<std::uint16_t>(bits)),
+                b = bf16_to_f32(static_cast<std::uint16_t>(bits));
     const std::uint32_t magnitude = bits & 0x7fff;
     if (is_nan16(bits, 0x7c00)) {
       CHECK(h != h);
     } else {
-      const double expected = magnitude == 0x7c00 ? INFINITY : static_cast<double>(decode_magnitude(magnitude, kF16Format));
-      if (h != sign * expected || std::signbit(h) != (sign < 0)) FAIL(fmt::format("f16 {:04x}", bits));
+      const double expected = magnitude == 0x7c00
+                                  ? INFINITY
+                                  : static_cast<double>(decode_magnitude(magnitude, kF16Format));
+      if (h != sign * expected || std::signbit(h) != (sign < 0))
+        FAIL(fmt::format("f16 {:04x}", bits));
       CHECK(f32_to_f16(h) == bits);
     }
     if (is_nan16(bits, 0x7f80)) {
       CHECK(b != b);
     } else {
-      const double expected = magnitude == 0x7f80 ? INFINITY : static_cast<double>(decode_magnitude(magnitude, kBf16Format));
-      if (b != sign * expected || std::signbit(b) != (sign < 0)) FAIL(fmt::format("bf16 {:04x}", bits));
+      const double expected = magnitude == 0x7f80
+                                  ? INFINITY
+                                  : static_cast<double>(decode_magnitude(magnitude, kBf16Format));
+      if (b != sign * expected || std::signbit(b) != (sign < 0))
+        FAIL(fmt::format("bf16 {:04x}", bits));
       CHECK(f32_to_bf16(b) == bits);
     }
   }
@@ -147,7 +166,8 @@ TEST_CASE("fp8_conversions_round_to_nearest_even_and_saturate") {
     CHECK(f32_to_e4m3(std::nextafter(middle, 1e9f)) == code + 1);
   }
   for (std::uint32_t code = 0; code < 0x7c; ++code) {
-    const double low = static_cast<double>(decode_magnitude(code, kE5m2Format)), high = static_cast<double>(decode_magnitude(code + 1, kE5m2Format));
+    const double low = static_cast<double>(decode_magnitude(code, kE5m2Format)),
+                 high = static_cast<double>(decode_magnitude(code + 1, kE5m2Format));
     CHECK(f16_to_f32(e5m2_to_f16(static_cast<std::uint8_t>(code))) == low);
     CHECK(f32_to_e5m2(static_cast<float>(low)) == code);
     if (code == 0x7b) continue;
@@ -169,16 +189,19 @@ TEST_CASE("fp8_conversions_round_to_nearest_even_and_saturate") {
   CHECK(e5m2_to_f16(0xfc) == 0xfc00);
 }
 
-// --- 16-bit arithmetic -----------------------------------------------------------------------------
+// --- 16-bit arithmetic
+// -----------------------------------------------------------------------------
 
 std::uint32_t reference_result(Wide exact, double approximate, FloatFormat f, bool signed_zero) {
   if (approximate != approximate) return 0x7fff;
-  if (std::isinf(approximate)) return (approximate < 0 ? 0x8000u : 0u) | ((1u << f.exponent_bits) - 1) << f.mantissa_bits;
+  if (std::isinf(approximate))
+    return (approximate < 0 ? 0x8000u : 0u) | ((1u << f.exponent_bits) - 1) << f.mantissa_bits;
   if (exact == 0) return signed_zero ? 0x8000 : 0;
   return reference_round(exact, f, Round::kNearest);
 }
 
-// x + y where a Wide cannot hold both: what is far below only decides on which side of a tie the sum lies.
+// x + y where a Wide cannot hold both: what is far below only decides on which side of a tie the
+// sum lies.
 Wide exact_sum(Wide x, Wide y) {
   const Wide big = (x < 0 ? -x : x) > (y < 0 ? -y : y) ? x : y, small = big == x ? y : x;
   const Wide low = (big < 0 ? -big : big) * 0x1p-60;
@@ -194,7 +217,9 @@ TEST_CASE("16_bit_arithmetic_rounds_once") {
     const auto operand = [&] {
       const std::uint16_t x = static_cast<std::uint16_t>(random());
       // mostly within some binades of 1, so that sums do not just return one operand
-      return random() % 4 == 0 ? x : static_cast<std::uint16_t>((x & 0x83ff) | (half ? 0x3000 : 0x3c00) | (x & 0x0c00));
+      return random() % 4 == 0 ? x
+                               : static_cast<std::uint16_t>(
+                                     (x & 0x83ff) | (half ? 0x3000 : 0x3c00) | (x & 0x0c00));
     };
     for (int i = 0; i < 60'000; ++i) {
       const std::uint16_t a = operand(), b = operand();
@@ -204,26 +229,32 @@ TEST_CASE("16_bit_arithmetic_rounds_once") {
       if (i % 4 == 0) c = half ? f32_to_f16(-x * y) : f32_to_bf16(-x * y);
       const float z = value(c);
       const double dx = x, dy = y, dz = z;
-      const std::uint16_t product = half ? mul_f16(a, b) : mul_bf16(a, b), sum = half ? add_f16(a, b) : add_bf16(a, b);
-      const std::uint16_t difference = half ? sub_f16(a, b) : sub_bf16(a, b), fused = half ? fma_f16(a, b, c) : fma_bf16(a, b, c);
-      CHECK(product == reference_result(Wide(dx) * dy, dx * dy, f, std::signbit(x) != std::signbit(y)));
+      const std::uint16_t product = half ? mul_f16(a, b) : mul_bf16(a, b),
+                          sum = half ? add_f16(a, b) : add_bf16(a, b);
+      const std::uint16_t difference = half ? sub_f16(a, b) : sub_bf16(a, b),
+                          fused = half ? fma_f16(a, b, c) : fma_bf16(a, b, c);
+      CHECK(product ==
+            reference_result(Wide(dx) * dy, dx * dy, f, std::signbit(x) != std::signbit(y)));
       CHECK(sum == reference_result(exact_sum(dx, dy), dx + dy, f, std::signbit(dx + dy)));
       CHECK(difference == reference_result(exact_sum(dx, -dy), dx - dy, f, std::signbit(dx - dy)));
-      CHECK(fused == reference_result(exact_sum(Wide(dx) * dy, dz), dx * dy + dz, f, std::signbit(dx * dy + dz)));
+      CHECK(fused == reference_result(exact_sum(Wide(dx) * dy, dz), dx * dy + dz, f,
+                                      std::signbit(dx * dy + dz)));
     }
   }
 }
 
 TEST_CASE("fma_does_not_round_twice") {
-  // 1 + 2^-11 is a tie between two f16; the addend decides, from far below what a double holds beside it.
+  // 1 + 2^-11 is a tie between two f16; the addend decides, from far below what a double holds
+  // beside it.
   const std::uint16_t one = 0x3c00, tie = f32_to_f16(0x1p-11f);
   CHECK(fma_f16(tie, one, one) == 0x3c00);
   CHECK(fma_f16(f32_to_f16(1 + 0x1p-10f), f32_to_f16(1 + 0x1p-10f), 0) == f32_to_f16(1 + 0x1p-9f));
   // bf16: 2^-133 * 1.5 would be rounded to a tie by float32 first
   CHECK(mul_bf16(f32_to_bf16(0x1.01p-100f), f32_to_bf16(0x1.fep-34f)) ==
         reference_round(Wide(0x1.01p-100) * 0x1.fep-34, kBf16Format, Round::kNearest));
-  CHECK(mul_bf16(f32_to_bf16(0x1.02p-67f), f32_to_bf16(0x1.02p-67f)) == 1);  // just above half of 2^-133
-  CHECK(mul_bf16(f32_to_bf16(0x1p-67f), f32_to_bf16(0x1p-67f)) == 0);        // exactly half: to even
+  CHECK(mul_bf16(f32_to_bf16(0x1.02p-67f), f32_to_bf16(0x1.02p-67f)) ==
+        1);                                                            // just above half of 2^-133
+  CHECK(mul_bf16(f32_to_bf16(0x1p-67f), f32_to_bf16(0x1p-67f)) == 0);  // exactly half: to even
   // a product beside 2^-134 times an addend: the sum is above a tie by 2^-150
   const std::uint16_t big = f32_to_bf16(1.f), half_ulp = f32_to_bf16(0x1p-8f);
   CHECK(fma_bf16(f32_to_bf16(0x1p-60f), f32_to_bf16(0x1p-60f), big) == big);
@@ -244,7 +275,8 @@ TEST_CASE("min_and_max_prefer_numbers_and_order_zeros") {
   CHECK(saturate_bf16(0x7fff) == 0);
 }
 
-// --- integers ----------------------------------------------------------------------------------------
+// --- integers
+// ----------------------------------------------------------------------------------------
 
 TEST_CASE("float_to_integer_rounds_then_saturates") {
   CHECK(float_to_int<std::int32_t>(2.5f, Round::kNearest) == 2);
@@ -253,18 +285,21 @@ TEST_CASE("float_to_integer_rounds_then_saturates") {
   CHECK(float_to_int<std::int32_t>(-2.5f, Round::kDown) == -3);
   CHECK(float_to_int<std::int32_t>(2.1f, Round::kUp) == 3);
   CHECK(float_to_int<std::int32_t>(3e9f, Round::kZero) == 2147483647);
-  CHECK(float_to_int<std::int32_t>(-3e9f, Round::kZero) == std::numeric_limits<std::int32_t>::min());
+  CHECK(float_to_int<std::int32_t>(-3e9f, Round::kZero) ==
+        std::numeric_limits<std::int32_t>::min());
   CHECK(float_to_int<std::uint32_t>(-1.f, Round::kZero) == 0);
   CHECK(float_to_int<std::uint32_t>(INFINITY, Round::kZero) == 0xffffffffu);
   CHECK(float_to_int<std::int8_t>(200.f, Round::kNearest) == 127);
   CHECK(float_to_int<std::uint8_t>(254.5f, Round::kNearest) == 254);
-  CHECK(float_to_int<std::int64_t>(0x1p63f, Round::kZero) == std::numeric_limits<std::int64_t>::max());
+  CHECK(float_to_int<std::int64_t>(0x1p63f, Round::kZero) ==
+        std::numeric_limits<std::int64_t>::max());
   CHECK(float_to_int<std::uint64_t>(0x1p63f, Round::kZero) == 0x8000000000000000ull);
   CHECK(float_to_int<std::uint64_t>(0x1p64f, Round::kZero) == ~0ull);
   // PTX ISA, cvt: NaN is 0 for integers below 64 bits, the top bit for the others
   CHECK(float_to_int<std::int32_t>(NAN, Round::kZero) == 0);
   CHECK(float_to_int<std::uint64_t>(f32_of(kNanF32), Round::kZero) == 0x8000000000000000ull);
-  CHECK(float_to_int<std::int32_t>(static_cast<double>(NAN), Round::kZero) == std::numeric_limits<std::int32_t>::min());
+  CHECK(float_to_int<std::int32_t>(static_cast<double>(NAN), Round::kZero) ==
+        std::numeric_limits<std::int32_t>::min());
 }
 
 TEST_CASE("integers_become_floats_with_one_rounding") {
@@ -275,7 +310,8 @@ TEST_CASE("integers_become_floats_with_one_rounding") {
   CHECK(s64_to_f32(-16777217, Round::kUp) == -16777216.f);
   // 2^62 + 2^38 is a tie; the last bit lifts it, although a double would lose it
   CHECK(s64_to_f32((1ll << 62) + (1ll << 38), Round::kNearest) == 0x1p62f);
-  CHECK(s64_to_f32((1ll << 62) + (1ll << 38) + 1, Round::kNearest) == std::nextafter(0x1p62f, 1e30f));
+  CHECK(s64_to_f32((1ll << 62) + (1ll << 38) + 1, Round::kNearest) ==
+        std::nextafter(0x1p62f, 1e30f));
   CHECK(u64_to_f32(~0ull, Round::kNearest) == 0x1p64f);
   CHECK(u64_to_f32(~0ull, Round::kZero) == std::nextafter(0x1p64f, 0.f));
   CHECK(f64_to_f32(1 + 0x1p-30, Round::kUp) == std::nextafter(1.f, 2.f));

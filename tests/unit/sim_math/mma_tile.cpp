@@ -1,8 +1,8 @@
 #include "tests/unit/sim_math/mma_tile.h"
 
-#include <bit>
-
 #include <fmt/format.h>
+
+#include <bit>
 
 #include "runtime/sim/exec/fp_convert.h"
 
@@ -12,7 +12,8 @@ namespace {
 
 void put(std::uint32_t* reg, const FragmentIndex& at, int width, std::uint32_t bits) {
   const std::uint32_t mask = width == 32 ? ~0u : (1u << width) - 1;
-  reg[at.lane] = (reg[at.lane] & ~(mask << (width * at.element))) | (bits & mask) << (width * at.element);
+  reg[at.lane] = (reg[at.lane] & ~(mask << (width * at.element))) | (bits & mask)
+                                                                        << (width * at.element);
 }
 std::uint32_t take(const std::uint32_t* reg, const FragmentIndex& at, int width) {
   const std::uint32_t mask = width == 32 ? ~0u : (1u << width) - 1;
@@ -21,26 +22,38 @@ std::uint32_t take(const std::uint32_t* reg, const FragmentIndex& at, int width)
 
 }  // namespace
 
-int bits_per_element(MmaType type) { return format_of(type).bits; }
+int bits_per_element(MmaType type) {
+  return format_of(type).bits;
+}
 
 float decode_as(MmaType type, std::uint32_t bits) {
   switch (type) {
-    case MmaType::kF16: return f16_to_f32(static_cast<std::uint16_t>(bits));
-    case MmaType::kBf16: return bf16_to_f32(static_cast<std::uint16_t>(bits));
-    case MmaType::kTf32: return f32_of(bits & 0xffffe000u);
-    case MmaType::kE4m3: return f16_to_f32(e4m3_to_f16(static_cast<std::uint8_t>(bits)));
-    case MmaType::kE5m2: return f16_to_f32(e5m2_to_f16(static_cast<std::uint8_t>(bits)));
+    case MmaType::kF16:
+      return f16_to_f32(static_cast<std::uint16_t>(bits));
+    case MmaType::kBf16:
+      return bf16_to_f32(static_cast<std::uint16_t>(bits));
+    case MmaType::kTf32:
+      return f32_of(bits & 0xffffe000u);
+    case MmaType::kE4m3:
+      return f16_to_f32(e4m3_to_f16(static_cast<std::uint8_t>(bits)));
+    case MmaType::kE5m2:
+      return f16_to_f32(e5m2_to_f16(static_cast<std::uint8_t>(bits)));
   }
   return 0;
 }
 
 std::uint32_t encode_as(MmaType type, float value) {
   switch (type) {
-    case MmaType::kF16: return f32_to_f16(value);
-    case MmaType::kBf16: return f32_to_bf16(value);
-    case MmaType::kTf32: return bits_of(value);
-    case MmaType::kE4m3: return f32_to_e4m3(value);
-    case MmaType::kE5m2: return std::isinf(value) ? (value < 0 ? 0xfc : 0x7c) : f32_to_e5m2(value);
+    case MmaType::kF16:
+      return f32_to_f16(value);
+    case MmaType::kBf16:
+      return f32_to_bf16(value);
+    case MmaType::kTf32:
+      return bits_of(value);
+    case MmaType::kE4m3:
+      return f32_to_e4m3(value);
+    case MmaType::kE5m2:
+      return std::isinf(value) ? (value < 0 ? 0xfc : 0x7c) : f32_to_e5m2(value);
   }
   return 0;
 }
@@ -69,8 +82,9 @@ float MmaTile::b(int k, int n) const {
 }
 float MmaTile::c(int row, int n) const {
   const FragmentIndex at = c_index(shape_.acc, row, n);
-  return shape_.acc == AccType::kF16 ? f16_to_f32(static_cast<std::uint16_t>(take(c_[at.reg], at, 16)))
-                                     : f32_of(take(c_[at.reg], at, 32));
+  return shape_.acc == AccType::kF16
+             ? f16_to_f32(static_cast<std::uint16_t>(take(c_[at.reg], at, 16)))
+             : f32_of(take(c_[at.reg], at, 32));
 }
 std::uint32_t MmaTile::d_bits(int row, int n) const {
   const FragmentIndex at = c_index(shape_.acc, row, n);
@@ -78,7 +92,8 @@ std::uint32_t MmaTile::d_bits(int row, int n) const {
 }
 
 void MmaTile::run(Isa isa, const TensorCoreModel& model) {
-  const Lanes a[4] = {a_[0], a_[1], a_[2], a_[3]}, b[2] = {b_[0], b_[1]}, c[4] = {c_[0], c_[1], c_[2], c_[3]};
+  const Lanes a[4] = {a_[0], a_[1], a_[2], a_[3]}, b[2] = {b_[0], b_[1]},
+              c[4] = {c_[0], c_[1], c_[2], c_[3]};
   const MutableLanes d[4] = {d_[0], d_[1], d_[2], d_[3]};
   mma_function(shape_, isa)(a, b, c, d, model);
 }
@@ -88,7 +103,8 @@ std::uint32_t MmaTile::expected_bits(int row, int n, const TensorCoreModel& mode
   const int step = step_of(shape_.a, model, shape_.k);
   for (int k = 0; k < shape_.k; ++k) x[k] = a(row, k), y[k] = b(k, n);
   for (int k = 0; k < shape_.k; k += step) {
-    sum = dot_step_mixed(shape_.a, shape_.b, shape_.acc, x + k, y + k, step, sum, fraction_bits_of(shape_.a, model));
+    sum = dot_step_mixed(shape_.a, shape_.b, shape_.acc, x + k, y + k, step, sum,
+                         fraction_bits_of(shape_.a, model));
   }
   return shape_.acc == AccType::kF16 ? f32_to_f16(sum) : bits_of(sum);
 }

@@ -35,7 +35,8 @@ class MmaTile {
 };
 
 float decode_as(MmaType type, std::uint32_t bits);
-// To nearest even, as a test's generator needs it; a NaN or infinity stays one where the format has it.
+// To nearest even, as a test's generator needs it; a NaN or infinity stays one where the format has
+// it.
 std::uint32_t encode_as(MmaType type, float value);
 int bits_per_element(MmaType type);
 

@@ -1,4 +1,5 @@
-// Formats in a wide float, the slow and obvious way: the reference that conversions are tested against.
+// Formats in a wide float, the slow and obvious way: the reference that conversions are tested
+// against.
 #pragma once
 
 #include <cmath>
@@ -18,7 +19,8 @@ using Wide = long double;
 // A non-negative code without its sign, decoded by the definition of the format.
 inline Wide decode_magnitude(std::uint32_t code, FloatFormat f) {
   const int bias = (1 << (f.exponent_bits - 1)) - 1;
-  const std::uint32_t field = code >> f.mantissa_bits, mantissa = code & ((1u << f.mantissa_bits) - 1);
+  const std::uint32_t field = code >> f.mantissa_bits,
+                      mantissa = code & ((1u << f.mantissa_bits) - 1);
   const int exponent = (field == 0 ? 1 : static_cast<int>(field)) - bias - f.mantissa_bits;
   Wide value = field == 0 ? mantissa : mantissa | 1u << f.mantissa_bits;
   for (int i = 0; i < exponent; ++i) value *= 2;
@@ -26,8 +28,8 @@ inline Wide decode_magnitude(std::uint32_t code, FloatFormat f) {
   return value;
 }
 
-// The code of a finite x, by search among all codes: the two neighbours, then the rule. The code after the largest finite one is
-// infinity and, for rounding, stands where the next number would.
+// The code of a finite x, by search among all codes: the two neighbours, then the rule. The code
+// after the largest finite one is infinity and, for rounding, stands where the next number would.
 inline std::uint32_t reference_round(Wide x, FloatFormat f, Round round) {
   const bool negative = x < 0;
   const Wide magnitude = negative ? -x : x;
@@ -42,11 +44,21 @@ inline std::uint32_t reference_round(Wide x, FloatFormat f, Round round) {
   if (below == magnitude) return sign | low;
   bool up = false;
   switch (round) {
-    case Round::kNearest: up = magnitude - below > above - magnitude || (magnitude - below == above - magnitude && (low & 1)); break;
-    case Round::kNearestAway: up = magnitude - below >= above - magnitude; break;
-    case Round::kZero: break;
-    case Round::kDown: up = negative; break;
-    case Round::kUp: up = !negative; break;
+    case Round::kNearest:
+      up = magnitude - below > above - magnitude ||
+           (magnitude - below == above - magnitude && (low & 1));
+      break;
+    case Round::kNearestAway:
+      up = magnitude - below >= above - magnitude;
+      break;
+    case Round::kZero:
+      break;
+    case Round::kDown:
+      up = negative;
+      break;
+    case Round::kUp:
+      up = !negative;
+      break;
   }
   return sign | (low + (up ? 1 : 0));
 }

@@ -1,26 +1,30 @@
-// The rules of one fused step, each by an example small enough to follow by hand, and the table of architectures.
-#include "runtime/sim/exec/tensor_core.h"
-
+// The rules of one fused step, each by an example small enough to follow by hand, and the table of
+// architectures.
 #include <cmath>
 #include <vector>
 
 #include "runtime/sim/exec/fp_convert.h"
+#include "runtime/sim/exec/tensor_core.h"
 #include "tests/support/catch.h"
 #include "tests/unit/sim_math/mma_tile.h"
 
 namespace bsgen::sim {
 namespace {
 
-float dot(MmaType type, std::vector<float> a, std::vector<float> b, float c, int fraction_bits, AccType acc = AccType::kF32) {
+float dot(MmaType type, std::vector<float> a, std::vector<float> b, float c, int fraction_bits,
+          AccType acc = AccType::kF32) {
   return dot_step(type, acc, a.data(), b.data(), static_cast<int>(a.size()), c, fraction_bits);
 }
 
 TEST_CASE("each_addend_is_cut_toward_zero_before_the_sum") {
   const float tiny = 0x1p-12f;  // products of 2^-24 and 2^-25 beside c = 1
-  CHECK(dot(MmaType::kBf16, {tiny, tiny}, {tiny / 2, tiny / 2}, 1.f, 24) == 1.f);   // both are below 2^-24
+  CHECK(dot(MmaType::kBf16, {tiny, tiny}, {tiny / 2, tiny / 2}, 1.f, 24) ==
+        1.f);  // both are below 2^-24
   CHECK(dot(MmaType::kBf16, {tiny, tiny}, {tiny, tiny}, 1.f, 24) == 1.f + 0x1p-23f);
-  CHECK(dot(MmaType::kBf16, {tiny, tiny, tiny, tiny}, {tiny / 2, tiny / 2, tiny / 2, tiny / 2}, 1.f, 25) == 1.f + 0x1p-23f);
-  CHECK(dot(MmaType::kBf16, {tiny, tiny, tiny, tiny}, {tiny / 2, tiny / 2, tiny / 2, tiny / 2}, 1.f, 24) == 1.f);
+  CHECK(dot(MmaType::kBf16, {tiny, tiny, tiny, tiny}, {tiny / 2, tiny / 2, tiny / 2, tiny / 2}, 1.f,
+            25) == 1.f + 0x1p-23f);
+  CHECK(dot(MmaType::kBf16, {tiny, tiny, tiny, tiny}, {tiny / 2, tiny / 2, tiny / 2, tiny / 2}, 1.f,
+            24) == 1.f);
   CHECK(dot(MmaType::kBf16, {-tiny}, {tiny / 2}, 1.f, 24) == 1.f);  // toward zero, not down
 }
 
@@ -38,16 +42,19 @@ TEST_CASE("a_zero_product_has_no_exponent") {
 }
 
 TEST_CASE("subnormal_operands_keep_their_formats_lowest_exponent") {
-  // f16: 2^-24 counts as exponent -14, so its product with 2^15 as 1, and 2^-24 beside 0.5 is cut off.
+  // f16: 2^-24 counts as exponent -14, so its product with 2^15 as 1, and 2^-24 beside 0.5 is cut
+  // off.
   CHECK(dot(MmaType::kF16, {0x1p-24f}, {0x1p15f}, 0.5f + 0x1p-24f, 24) == 0.5f + 0x1p-9f);
   // bf16 has the exponent -9 for the same product.
-  CHECK(dot(MmaType::kBf16, {0x1p-24f}, {0x1p15f}, 0.5f + 0x1p-24f, 24) == 0.5f + 0x1p-9f + 0x1p-24f);
+  CHECK(dot(MmaType::kBf16, {0x1p-24f}, {0x1p15f}, 0.5f + 0x1p-24f, 24) ==
+        0.5f + 0x1p-9f + 0x1p-24f);
 }
 
 TEST_CASE("products_are_not_normalised") {
   // 1.5 * 1.5 = 2.25 has exponent 0, so 2^-24 beside it still counts; two of them lift the sum.
   const float small = 0x1p-12f;
-  CHECK(dot(MmaType::kBf16, {1.5f, small, small, small, small}, {1.5f, small, small, small, small}, 0.f, 24) == 2.25f + 0x1p-22f);
+  CHECK(dot(MmaType::kBf16, {1.5f, small, small, small, small}, {1.5f, small, small, small, small},
+            0.f, 24) == 2.25f + 0x1p-22f);
 }
 
 TEST_CASE("results_reach_down_to_subnormals_and_up_to_infinity") {
@@ -83,9 +90,12 @@ TEST_CASE("nan_and_infinity_follow_ieee_with_one_nan") {
 }
 
 TEST_CASE("float16_accumulators_round_to_nearest_even_once") {
-  const auto f16 = [](std::vector<float> a, std::vector<float> b, float c) { return dot(MmaType::kF16, a, b, c, 24, AccType::kF16); };
-  CHECK(f16({0x1p-11f}, {1.f}, 1.f) == 1.f);                               // a tie, to even
-  CHECK(f16({0x1p-11f, 0x1p-12f}, {1.f, 0x1p-12f}, 1.f) == 1.f + 0x1p-10f);  // a bit of 2^-24 above it
+  const auto f16 = [](std::vector<float> a, std::vector<float> b, float c) {
+    return dot(MmaType::kF16, a, b, c, 24, AccType::kF16);
+  };
+  CHECK(f16({0x1p-11f}, {1.f}, 1.f) == 1.f);  // a tie, to even
+  CHECK(f16({0x1p-11f, 0x1p-12f}, {1.f, 0x1p-12f}, 1.f) ==
+        1.f + 0x1p-10f);  // a bit of 2^-24 above it
   CHECK(f16({0x1p-11f}, {1.f}, 1.f + 0x1p-10f) == 1.f + 0x1p-9f);
   CHECK(f16({65504.f}, {1.f}, 16.f) == INFINITY);
   CHECK(f16({65504.f}, {1.f}, 15.f) == 65504.f);
@@ -96,13 +106,14 @@ TEST_CASE("float16_accumulators_round_to_nearest_even_once") {
 TEST_CASE("fp8_results_of_ada_and_hopper_have_13_fraction_bits") {
   CHECK(dot(MmaType::kE4m3, {1.f}, {1.f}, 0x1p-13f, 13) == 1.f + 0x1p-13f);
   CHECK(dot(MmaType::kE4m3, {1.f}, {1.f}, 0x1p-14f, 13) == 1.f);
-  CHECK(dot(MmaType::kE4m3, {1.5f, 0.015625f}, {1.5f, 0.015625f}, 0x1p-13f, 13) == 2.25f + 0x1p-12f);
+  CHECK(dot(MmaType::kE4m3, {1.5f, 0.015625f}, {1.5f, 0.015625f}, 0x1p-13f, 13) ==
+        2.25f + 0x1p-12f);
 }
 
 TEST_CASE("ampere_takes_two_steps_where_hopper_takes_one") {
   MmaTile tile({MmaType::kBf16, MmaType::kBf16, AccType::kF32, 16});
-  // 2^24 in the lower half, eight times 0.5 in the upper: half an ulp each, gone in Ampere's second step at F = 24 only if it
-  // were cut at 2^0; with 2^25 they are.
+  // 2^24 in the lower half, eight times 0.5 in the upper: half an ulp each, gone in Ampere's second
+  // step at F = 24 only if it were cut at 2^0; with 2^25 they are.
   tile.set_a(0, 0, encode_as(MmaType::kBf16, 0x1p13f));
   tile.set_b(0, 0, encode_as(MmaType::kBf16, 0x1p13f));
   tile.set_a(0, 1, encode_as(MmaType::kBf16, -0x1p13f));
@@ -132,7 +143,7 @@ TEST_CASE("tf32_operands_lose_their_low_13_bits") {
 TEST_CASE("sums_of_sixteen_largest_products_do_not_wrap") {
   MmaTile tile({MmaType::kBf16, MmaType::kBf16, AccType::kF32, 16});
   for (int k = 0; k < 16; ++k) {
-    tile.set_a(0, k, 0x3fff);   // 1.9921875
+    tile.set_a(0, k, 0x3fff);  // 1.9921875
     tile.set_b(k, 0, 0x3fff);
     tile.set_a(1, k, 0xbfff);
   }
@@ -140,14 +151,16 @@ TEST_CASE("sums_of_sixteen_largest_products_do_not_wrap") {
   for (const Isa isa : available_isas()) {
     tile.run(isa, tensor_core_model({90}));
     CHECK(tile.d_bits(0, 0) == tile.expected_bits(0, 0, tensor_core_model({90})));
-    CHECK(f32_of(tile.d_bits(0, 0)) == std::nextafter(16 * 1.9921875f * 1.9921875f + 2.f, 0.f));  // cut, at 2^-17
+    CHECK(f32_of(tile.d_bits(0, 0)) ==
+          std::nextafter(16 * 1.9921875f * 1.9921875f + 2.f, 0.f));  // cut, at 2^-17
     CHECK(f32_of(tile.d_bits(1, 0)) == -16 * 1.9921875f * 1.9921875f);
   }
 }
 
 TEST_CASE("only_recorded_architectures_are_confirmed") {
   for (const int arch : {80, 89, 90, 100}) CHECK(tensor_core_model({arch}).confirmed);
-  for (const int arch : {75, 86, 87, 88, 103, 110, 120, 121}) CHECK_FALSE(tensor_core_model({arch}).confirmed);
+  for (const int arch : {75, 86, 87, 88, 103, 110, 120, 121})
+    CHECK_FALSE(tensor_core_model({arch}).confirmed);
   CHECK(tensor_core_model({90, 'a'}).confirmed);
   CHECK(tensor_core_model({86}).fraction_bits == 24);
   CHECK(tensor_core_model({86}).step_16bit == 8);
