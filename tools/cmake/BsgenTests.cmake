@@ -9,6 +9,8 @@
 #     A libFuzzer target (LLVMFuzzerTestOneInput), built with BSGEN_FUZZ=ON only; the CTest entry fuzz.<NAME> runs it for
 #     FUZZ_SECONDS (environment; default 5) over the files of CORPUS and what earlier runs found.
 find_package(Catch2 REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
 include(Catch)
 
 add_library(bsgen_test_main STATIC ${bsgen_SOURCE_DIR}/tests/support/main.cpp)
