@@ -121,7 +121,7 @@ Status compile_error(const Toolchain& toolchain, const codegen::KernelSource& so
   message += fmt::format(
       "\noptions (NVRTC {}.{}): {}\nto repeat: write the source with `bsgen compile --emit cuda -o {}` and the same arguments, edit it, give it to "
       "`bsgen run --cuda {}`",
-      info.nvrtc_major, info.nvrtc_minor, fmt::join(compile_options(toolchain, arch), " "), source.name, source.name);
+      info.nvrtc_major, info.nvrtc_minor, fmt::join(compile_options(toolchain.info, arch), " "), source.name, source.name);
   return Status(ErrorCode::kCompileFailed, std::move(message));
 }
 
@@ -133,7 +133,7 @@ Expected<KernelImage> compile_ptx(const Toolchain& toolchain, const codegen::Ker
   Program program(toolchain.nvrtc);
   if (const NvrtcResult result = program.create(source); result != 0)
     return Status(ErrorCode::kInternal, fmt::format("nvrtc: {} cannot be handed over: {}", source.name, toolchain.nvrtc.nvrtcGetErrorString(result)));
-  if (const NvrtcResult result = program.compile(compile_options(toolchain, arch)); result != 0)
+  if (const NvrtcResult result = program.compile(compile_options(toolchain.info, arch)); result != 0)
     return compile_error(toolchain, source, arch, result, program.log());
   KernelImage image;
   image.arch = arch;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 namespace bsgen::nvrtc {
 namespace {
@@ -64,6 +65,20 @@ void add(std::vector<std::string>& folders, const std::string& folder) {
   if (fs::is_directory(folder, error) && std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
 }
 
+// Files of `folder` named `stem` + digits, by number.
+std::map<int, std::string> versions(const std::string& folder, const std::string& stem) {
+  std::map<int, std::string> found;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (!name.starts_with(stem)) continue;
+    int version = 0;
+    const auto [rest, bad] = std::from_chars(name.data() + stem.size(), name.data() + name.size(), version);
+    if (bad == std::errc() && rest == name.data() + name.size()) found[version] = it->path().string();
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<std::string> library_folders(const std::string& cuda_dir) {
@@ -111,19 +126,13 @@ std::vector<std::string> search_places(const std::string& cuda_dir) {
 }
 
 std::string highest_version(const std::string& folder, const std::string& stem) {
-  int best = -1;
-  std::string found;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (!name.starts_with(stem)) continue;
-    int version = 0;
-    const auto [rest, bad] = std::from_chars(name.data() + stem.size(), name.data() + name.size(), version);
-    if (bad != std::errc() || rest != name.data() + name.size() || version <= best) continue;
-    best = version;
-    found = it->path().string();
-  }
-  return found;
+  const auto found = versions(folder, stem);
+  return found.empty() ? "" : found.rbegin()->second;
+}
+
+std::string lowest_version(const std::string& folder, const std::string& stem) {
+  const auto found = versions(folder, stem);
+  return found.empty() ? "" : found.begin()->second;
 }
 
 }  // namespace bsgen::nvrtc

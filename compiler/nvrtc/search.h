@@ -16,5 +16,6 @@ std::vector<std::string> search_places(const std::string& cuda_dir);
 
 // The file in `folder` named `stem` + digits ("libnvrtc.so." 13) with the highest number; empty if none.
 std::string highest_version(const std::string& folder, const std::string& stem);
+std::string lowest_version(const std::string& folder, const std::string& stem);
 
 }  // namespace bsgen::nvrtc

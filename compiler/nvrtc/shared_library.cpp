@@ -1,6 +1,7 @@
 #include "compiler/nvrtc/shared_library.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <fmt/format.h>
 #include <link.h>
 
@@ -14,18 +15,26 @@
 namespace bsgen::nvrtc {
 namespace {
 
+#if defined(__x86_64__)
+constexpr ElfW(Half) kThisMachine = EM_X86_64;
+#elif defined(__aarch64__)
+constexpr ElfW(Half) kThisMachine = EM_AARCH64;
+#else
+#error "CUDA has no libraries for this machine"
+#endif
+
 std::string hex(const unsigned char* bytes, std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) text += fmt::format("{:02x}", bytes[i]);
   return text;
 }
 
-// The NT_GNU_BUILD_ID note in a mapped PT_NOTE segment: name size, description size, type, then both padded to 4.
+// The NT_GNU_BUILD_ID note of a PT_NOTE segment: name size, description size, type, then both padded to 4.
 std::string build_id_in(const unsigned char* at, std::size_t size) {
   while (size >= sizeof(ElfW(Nhdr))) {
     ElfW(Nhdr) note;
     std::memcpy(&note, at, sizeof note);
-    const std::size_t name = (note.n_namesz + 3u) & ~3u, text = (note.n_descsz + 3u) & ~3u;
+    const std::size_t name = (std::size_t{note.n_namesz} + 3) & ~std::size_t{3}, text = (std::size_t{note.n_descsz} + 3) & ~std::size_t{3};
     if (sizeof note + name + text > size) return {};
     if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(at + sizeof note, "GNU", 4) == 0)
       return hex(at + sizeof note + name, note.n_descsz);
@@ -33,26 +42,6 @@ std::string build_id_in(const unsigned char* at, std::size_t size) {
     size -= sizeof note + name + text;
   }
   return {};
-}
-
-struct Wanted {
-  ElfW(Addr) base;
-  std::string build_id;
-};
-
-std::string mapped_build_id(const link_map& library) {
-  Wanted wanted{library.l_addr, {}};
-  dl_iterate_phdr(
-      [](dl_phdr_info* info, std::size_t, void* data) {
-        Wanted& wanted = *static_cast<Wanted*>(data);
-        if (info->dlpi_addr != wanted.base) return 0;
-        for (int i = 0; i < info->dlpi_phnum && wanted.build_id.empty(); ++i)
-          if (const auto& segment = info->dlpi_phdr[i]; segment.p_type == PT_NOTE)
-            wanted.build_id = build_id_in(reinterpret_cast<const unsigned char*>(info->dlpi_addr + segment.p_vaddr), segment.p_memsz);
-        return 1;
-      },
-      &wanted);
-  return wanted.build_id;
 }
 
 // For a library without a build-id: its size and a hash of its first and last 256 KiB (headers, symbols, section table).
@@ -69,6 +58,25 @@ std::string file_identity(const std::string& path) {
 
 }  // namespace
 
+std::string build_of_file(const std::string& path) {
+  constexpr std::size_t kMostNoteBytes = 4096, kMostSegments = 256;
+  std::ifstream file(path, std::ios::binary);
+  ElfW(Ehdr) header{};
+  file.read(reinterpret_cast<char*>(&header), sizeof header);
+  if (!file || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_machine != kThisMachine || header.e_type != ET_DYN) return {};
+  for (std::size_t i = 0; i < header.e_phnum && i < kMostSegments; ++i) {
+    ElfW(Phdr) segment{};
+    file.seekg(static_cast<std::streamoff>(header.e_phoff + i * sizeof segment)).read(reinterpret_cast<char*>(&segment), sizeof segment);
+    if (!file) return {};
+    if (segment.p_type != PT_NOTE) continue;
+    std::string note(std::min<std::size_t>(segment.p_filesz, kMostNoteBytes), '\0');
+    file.seekg(static_cast<std::streamoff>(segment.p_offset)).read(note.data(), static_cast<std::streamsize>(note.size()));
+    if (!file) return {};
+    if (std::string id = build_id_in(reinterpret_cast<const unsigned char*>(note.data()), note.size()); !id.empty()) return id;
+  }
+  return file_identity(path);
+}
+
 Expected<SharedLibrary> SharedLibrary::open(const std::string& path) {
   SharedLibrary library;
   library.handle_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -81,8 +89,7 @@ Expected<SharedLibrary> SharedLibrary::open(const std::string& path) {
   std::error_code error;
   library.path_ = std::filesystem::canonical(map->l_name, error).string();
   if (error) library.path_ = map->l_name;
-  library.build_id_ = mapped_build_id(*map);
-  if (library.build_id_.empty()) library.build_id_ = file_identity(library.path_);
+  library.build_id_ = build_of_file(library.path_);
   return library;
 }
 

@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "compiler/nvrtc/search.h"
 #include "compiler/nvrtc/shared_library.h"
@@ -80,14 +82,18 @@ Status open_builtins(ToolchainInfo& info) {
   return {};
 }
 
-// nvJitLink of the same release: beside NVRTC, or in the wheel that lies beside NVRTC's. Only NVRTC found through the loader's
-// path takes nvJitLink from there.
-Status open_nvjitlink(Toolchain& toolchain, bool by_name) {
-  ToolchainInfo& info = toolchain.info;
+// nvJitLink of the same release lies beside NVRTC, or in the wheel beside NVRTC's.
+std::vector<std::string> nvjitlink_candidates(const ToolchainInfo& info) {
   const auto folder = std::filesystem::path(info.nvrtc_path).parent_path();
   const std::string name = fmt::format("libnvJitLink.so.{}", info.nvrtc_major);
-  std::vector<std::string> candidates = {(folder / name).string(), (folder / "../../nvjitlink/lib" / name).string()};
-  if (by_name) candidates.push_back(name);
+  return {(folder / name).string(), (folder / "../../nvjitlink/lib" / name).string()};
+}
+
+// Only NVRTC found through the loader's path takes nvJitLink from there.
+Status open_nvjitlink(Toolchain& toolchain, bool by_name) {
+  ToolchainInfo& info = toolchain.info;
+  std::vector<std::string> candidates = nvjitlink_candidates(info);
+  if (by_name) candidates.push_back(fmt::format("libnvJitLink.so.{}", info.nvrtc_major));
   for (const std::string& path : candidates) {
     auto library = SharedLibrary::open(path);
     if (!library) continue;
@@ -148,12 +154,54 @@ Status check_versions(const ToolchainInfo& info) {
   return {};
 }
 
+namespace {
+
+// Leaked on purpose: kernels may still be compiled while static objects are being destroyed.
+struct Registry {
+  std::mutex mutex;
+  std::map<std::string, std::unique_ptr<Toolchain>> opened;
+};
+Registry& registry() {
+  static Registry& registry = *new Registry;
+  return registry;
+}
+
+// What the files beside `nvrtc` ("libnvrtc.so.13") tell of it. Nothing where they leave a question open.
+std::optional<ToolchainInfo> identify_files(const std::string& nvrtc) {
+  namespace fs = std::filesystem;
+  const auto canonical = [](const std::string& path) {
+    std::error_code error;
+    const fs::path real = fs::canonical(path, error);
+    return error ? std::string() : real.string();
+  };
+  ToolchainInfo info;
+  info.nvrtc_path = canonical(nvrtc);
+  info.nvrtc_major = std::atoi(nvrtc.substr(nvrtc.rfind('.') + 1).c_str());
+  // The one builtins library of this major release names the minor one.
+  const std::string folder = fs::path(info.nvrtc_path).parent_path().string();
+  const std::string stem = fmt::format("libnvrtc-builtins.so.{}.", info.nvrtc_major);
+  const std::string builtins = highest_version(folder, stem);
+  if (builtins.empty() || lowest_version(folder, stem) != builtins) return std::nullopt;
+  info.nvrtc_minor = std::atoi(builtins.substr(builtins.rfind('.') + 1).c_str());
+  info.builtins_path = canonical(builtins);
+  for (const std::string& candidate : nvjitlink_candidates(info))
+    if (info.nvjitlink_path.empty()) info.nvjitlink_path = canonical(candidate);
+  info.nvrtc_build_id = build_of_file(info.nvrtc_path);
+  info.builtins_build_id = build_of_file(info.builtins_path);
+  if (info.nvrtc_build_id.empty() || info.builtins_build_id.empty()) return std::nullopt;
+  if (!info.nvjitlink_path.empty()) {
+    info.nvjitlink_build_id = build_of_file(info.nvjitlink_path);
+    if (info.nvjitlink_build_id.empty()) return std::nullopt;
+  }
+  return info;
+}
+
+}  // namespace
+
 Expected<const Toolchain*> open_toolchain(const std::string& cuda_dir) {
-  // Leaked on purpose: kernels may still be compiled while static objects are being destroyed.
-  static std::mutex& mutex = *new std::mutex;
-  static auto& opened = *new std::map<std::string, std::unique_ptr<Toolchain>>;
-  const std::lock_guard lock(mutex);
-  auto& slot = opened[cuda_dir];
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  auto& slot = all.opened[cuda_dir];
   if (!slot) {
     const auto begin = std::chrono::steady_clock::now();
     BSGEN_ASSIGN(slot, find_and_load(cuda_dir));
@@ -162,10 +210,27 @@ Expected<const Toolchain*> open_toolchain(const std::string& cuda_dir) {
   return slot.get();
 }
 
+Expected<ToolchainInfo> identify_toolchain(const std::string& cuda_dir) {
+  {
+    Registry& all = registry();
+    const std::lock_guard lock(all.mutex);
+    if (const auto it = all.opened.find(cuda_dir); it != all.opened.end() && it->second) return it->second->info;
+  }
+  for (const std::string& folder : library_folders(cuda_dir)) {
+    if (folder.empty()) break;  // only the loader knows its path
+    const std::string nvrtc = highest_version(folder, "libnvrtc.so.");
+    if (nvrtc.empty() && std::filesystem::exists(folder + "/libnvrtc.so")) break;
+    if (nvrtc.empty()) continue;
+    if (auto info = identify_files(nvrtc)) return *std::move(info);
+    break;
+  }
+  BSGEN_ASSIGN(const Toolchain* toolchain, open_toolchain(cuda_dir));
+  return toolchain->info;
+}
+
 const ToolchainInfo& info(const Toolchain& toolchain) { return toolchain.info; }
 
-std::vector<std::string> compile_options(const Toolchain& toolchain, const Arch& arch) {
-  const ToolchainInfo& info = toolchain.info;
+std::vector<std::string> compile_options(const ToolchainInfo& info, const Arch& arch) {
   std::vector<std::string> options = {
       "-arch=" + arch.virtual_name(),
       "-std=c++20",

@@ -15,11 +15,9 @@ Status complete(CacheOptions& cache, CompileOptions& options) {
   return {};
 }
 
-Expected<CompiledKernel> finish(Prepared prepared, const nvrtc::Toolchain& toolchain, const CacheOptions& cache, CompileReport* report) {
+Expected<CompiledKernel> finish(Prepared prepared, const CacheOptions& cache, CompileReport* report) {
   KernelStore store({.memory = false, .disk = cache.enabled, .directory = cache_directory(cache.directory), .logger = cache.logger});
-  BSGEN_ASSIGN(const KernelStore::Result result, store.get(prepared.key, about(prepared.plan), [&] {
-    return nvrtc::compile(toolchain, prepared.source, prepared.plan.arch);
-  }));
+  BSGEN_ASSIGN(const KernelStore::Result result, store.get(prepared.key, about(prepared.plan), [&] { return compile_image(prepared); }));
   const bool compiled = result.origin == KernelOrigin::kCompiled;
   if (report) {
     *report = {result.origin, prepared.key.hex(), prepared.plan_ms, prepared.codegen_ms};
@@ -37,18 +35,16 @@ Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& pro
   CacheOptions where = cache;
   CompileOptions how = options;
   BSGEN_TRY(complete(where, how));
-  BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(where.cuda_dir));
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch, how, *toolchain));
-  return finish(std::move(prepared), *toolchain, where, report);
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch, how, where.cuda_dir));
+  return finish(std::move(prepared), where, report);
 }
 
 Expected<CompiledKernel> cached_compile(const Layout& layout, const plan::KernelPlan& plan, const CacheOptions& cache, CompileReport* report) {
   CacheOptions where = cache;
   CompileOptions how = plan.options;
   BSGEN_TRY(complete(where, how));
-  BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(where.cuda_dir));
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, plan, how, *toolchain));
-  return finish(std::move(prepared), *toolchain, where, report);
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, plan, how, where.cuda_dir));
+  return finish(std::move(prepared), where, report);
 }
 
 }  // namespace bsgen::runtime

@@ -24,7 +24,6 @@ std::string_view name(KernelOrigin origin) {
 
 struct Engine::Request::Data {
   std::shared_ptr<Device> device;
-  const nvrtc::Toolchain* toolchain = nullptr;
   Prepared prepared;
   Digest id;  // of the loaded kernel: code, plan, bound layout and device
 };
@@ -64,9 +63,7 @@ struct Engine::State {
       return Loaded{*kernel, KernelOrigin::kMemory};
     }
     const Prepared& prepared = request.prepared;
-    BSGEN_ASSIGN(const KernelStore::Result result, store.get(prepared.key, about(prepared.plan), [&] {
-      return nvrtc::compile(*request.toolchain, prepared.source, prepared.plan.arch);
-    }));
+    BSGEN_ASSIGN(const KernelStore::Result result, store.get(prepared.key, about(prepared.plan), [&] { return compile_image(prepared); }));
     BSGEN_ASSIGN(Kernel kernel, load_kernel(request.device, prepared.plan, prepared.schedule, *result.image));
     kernels.insert(request.id, std::make_shared<const Kernel>(kernel));
     return Loaded{std::move(kernel), result.origin};
@@ -98,10 +95,9 @@ Expected<Engine::Request> Engine::request(const Layout& layout, const Problem& p
   if (!device) return Status(ErrorCode::kInvalidArgument, "engine: the device is null; Device::open(\"auto\") opens one");
   CompileOptions completed = options;
   if (completed.template_dir.empty()) completed.template_dir = state_->template_dir;
-  BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(state_->options.cuda_dir));
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch.value_or(device->info().arch), completed, *toolchain));
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch.value_or(device->info().arch), completed, state_->options.cuda_dir));
   const Digest id = request_id(prepared, *device);
-  return Request(std::make_shared<const Request::Data>(Request::Data{std::move(device), toolchain, std::move(prepared), id}));
+  return Request(std::make_shared<const Request::Data>(Request::Data{std::move(device), std::move(prepared), id}));
 }
 
 Expected<Kernel> Engine::kernel(const Request& request, CompileReport* report) {

@@ -43,9 +43,9 @@ std::vector<std::string> included_headers(const codegen::KernelSource& source) {
   return {found.begin(), found.end()};
 }
 
-ToolchainIdentity identity(const nvrtc::Toolchain& toolchain, const Arch& arch) {
-  const nvrtc::ToolchainInfo& info = nvrtc::info(toolchain);
-  return {info.nvrtc_build_id, info.builtins_build_id, info.nvjitlink_build_id, nvrtc::compile_options(toolchain, arch), nvrtc::assemble_options(arch)};
+ToolchainIdentity identity(const nvrtc::ToolchainInfo& toolchain, const Arch& arch) {
+  return {toolchain.nvrtc_build_id, toolchain.builtins_build_id, toolchain.nvjitlink_build_id, nvrtc::compile_options(toolchain, arch),
+          nvrtc::assemble_options(arch)};
 }
 
 KernelKey kernel_key(const codegen::KernelSource& source, const Arch& arch, const ToolchainIdentity& toolchain) {

@@ -30,8 +30,9 @@ struct KernelKey {
 struct ToolchainIdentity {
   std::string nvrtc, builtins, nvjitlink;  // build-ids; nvjitlink is empty where there is none
   std::vector<std::string> compile_options, assemble_options;
+  bool operator==(const ToolchainIdentity&) const = default;
 };
-ToolchainIdentity identity(const nvrtc::Toolchain& toolchain, const Arch& arch);
+ToolchainIdentity identity(const nvrtc::ToolchainInfo& toolchain, const Arch& arch);
 
 KernelKey kernel_key(const codegen::KernelSource& source, const Arch& arch, const ToolchainIdentity& toolchain);
 

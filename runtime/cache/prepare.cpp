@@ -16,26 +16,37 @@ double ms_since(Clock::time_point begin) { return std::chrono::duration<double, 
 }  // namespace
 
 Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const CompileOptions& options,
-                           const nvrtc::Toolchain& toolchain) {
+                           const std::string& cuda_dir) {
   const auto begin = Clock::now();
   plan::Schedule schedule = plan::make_schedule(plan, layout);
   const double plan_ms = ms_since(begin);
   const auto middle = Clock::now();
   BSGEN_ASSIGN(codegen::KernelSource source, codegen::generate(plan, schedule, layout, options));
   const double codegen_ms = ms_since(middle);
-  KernelKey key = kernel_key(source, plan.arch, identity(toolchain, plan.arch));
-  return Prepared{std::move(plan), std::move(schedule), std::move(source), std::move(key), plan_ms, codegen_ms};
+  BSGEN_ASSIGN(const nvrtc::ToolchainInfo info, nvrtc::identify_toolchain(cuda_dir));
+  ToolchainIdentity toolchain = identity(info, plan.arch);
+  KernelKey key = kernel_key(source, plan.arch, toolchain);
+  return Prepared{std::move(plan), std::move(schedule), std::move(source), cuda_dir, std::move(toolchain), std::move(key), plan_ms, codegen_ms};
 }
 
 Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
-                           const nvrtc::Toolchain& toolchain) {
+                           const std::string& cuda_dir) {
   const auto begin = Clock::now();
   BSGEN_TRY(problem.validate(layout, arch));
   BSGEN_ASSIGN(plan::KernelPlan plan, plan::choose(layout, problem, arch, options));
   const double choose_ms = ms_since(begin);
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, std::move(plan), options, toolchain));
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, std::move(plan), options, cuda_dir));
   prepared.plan_ms += choose_ms;
   return prepared;
+}
+
+Expected<KernelImage> compile_image(const Prepared& prepared) {
+  BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(prepared.cuda_dir));
+  // Else the image would be kept under the key of another compiler.
+  if (!(identity(nvrtc::info(*toolchain), prepared.plan.arch) == prepared.toolchain))
+    return Status(ErrorCode::kMissing, fmt::format("nvrtc: {} is not the library that was there when this kernel was requested; request it again",
+                                                   nvrtc::info(*toolchain).nvrtc_path));
+  return nvrtc::compile(*toolchain, prepared.source, prepared.plan.arch);
 }
 
 Record about(const plan::KernelPlan& plan) {

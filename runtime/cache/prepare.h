@@ -11,14 +11,19 @@ struct Prepared {
   plan::KernelPlan plan;
   plan::Schedule schedule;
   codegen::KernelSource source;
+  std::string cuda_dir;
+  ToolchainIdentity toolchain;  // of its files: nothing is opened until something is compiled
   KernelKey key;
   double plan_ms = 0, codegen_ms = 0;
 };
 
 Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
-                           const nvrtc::Toolchain& toolchain);
+                           const std::string& cuda_dir);
 // From a plan that somebody kept; plan_ms is the schedule's alone. options: the template folder, which no plan names.
-Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const CompileOptions& options, const nvrtc::Toolchain& toolchain);
+Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const CompileOptions& options, const std::string& cuda_dir);
+
+// The image of what was prepared, from the compilers.
+Expected<KernelImage> compile_image(const Prepared& prepared);
 
 // What `cache list` says of an entry: op, dtype, tier, layout.
 Record about(const plan::KernelPlan& plan);

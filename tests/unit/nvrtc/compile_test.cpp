@@ -132,6 +132,32 @@ TEST_CASE("an_image_that_does_not_hold_its_kernel_does_not_verify") {
   CHECK(other.verify().code() == ErrorCode::kCheckFailed);
 }
 
+TEST_CASE("a_toolchain_is_identified_from_its_files_as_it_is_when_opened") {
+  std::vector<std::string> folders = {BSGEN_CUDA12_WHEELS};
+  if (const char* named = std::getenv("BSGEN_CUDA_DIR")) folders.push_back(named);
+  else folders.push_back("");
+  bool any = false;
+  for (const std::string& folder : folders) {
+    CAPTURE(folder);
+    const auto files = nvrtc::identify_toolchain(folder);
+    const auto opened = nvrtc::open_toolchain(folder);
+    REQUIRE(files.ok() == opened.ok());
+    if (!opened) continue;
+    any = true;
+    const nvrtc::ToolchainInfo& info = nvrtc::info(**opened);
+    CHECK(files->nvrtc_path == info.nvrtc_path);
+    CHECK(files->builtins_path == info.builtins_path);
+    CHECK(files->nvjitlink_path == info.nvjitlink_path);
+    CHECK(files->nvrtc_build_id == info.nvrtc_build_id);
+    CHECK(files->builtins_build_id == info.builtins_build_id);
+    CHECK(files->nvjitlink_build_id == info.nvjitlink_build_id);
+    CHECK(nvrtc::compile_options(*files, sm(80)) == nvrtc::compile_options(info, sm(80)));
+    CHECK(!info.nvrtc_build_id.empty());
+    CHECK(!info.builtins_build_id.empty());
+  }
+  if (!any) BSGEN_SKIP("NVRTC not found");
+}
+
 TEST_CASE("a_child_of_fork_compiles_when_no_compile_was_running") {
   BSGEN_NEED_TOOLCHAIN(toolchain);
   REQUIRE(nvrtc::compile(toolchain, test::small_source(), sm(80)));
@@ -149,7 +175,7 @@ TEST_CASE("cuda_12_4_compiles_and_assembles_too") {
   CHECK(info.nvrtc_major == 12);
   CHECK(info.nvjitlink_major == 12);
   CHECK(!info.nvrtc_build_id.empty());
-  for (const auto& option : nvrtc::compile_options(**oldest, sm(80))) CHECK(option != "--no-cache");
+  for (const auto& option : nvrtc::compile_options(info, sm(80))) CHECK(option != "--no-cache");
   const auto image = nvrtc::compile(**oldest, test::small_source(), sm(80));
   INFO(image.status().message());
   REQUIRE(image);
