@@ -57,7 +57,8 @@ struct LaunchArguments {
   void* workspace = nullptr;  // at least workspace_bytes(tokens); nullptr when that is 0
 };
 
-// A CUstream as a void*; nullptr is the default stream. The simulated device has one stream and ignores it.
+// A CUstream as a void*. nullptr is a stream of the device's own, in order with the legacy default stream in both directions; 1 and
+// 2 are the driver's legacy and per-thread streams of the caller's current context. The simulated device has one stream and ignores it.
 using Stream = void*;
 
 namespace runtime {
