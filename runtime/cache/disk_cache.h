@@ -9,8 +9,6 @@
 // any number share a folder. Thread-safe.
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <optional>
