@@ -27,8 +27,9 @@ LaunchReport run_launch(const LaunchState& state, int num_threads, int max_diagn
   std::atomic<std::uint64_t> next{0};
   std::atomic<std::uint64_t> last{num_ctas};  // nothing after a cta that could not go on
   std::vector<std::unique_ptr<Worker>> workers(threads);
+  // Made here, so that running out of memory is an exception on the calling thread.
+  for (std::unique_ptr<Worker>& worker : workers) worker = std::make_unique<Worker>(state);
   const auto work = [&](std::size_t index) {
-    workers[index] = std::make_unique<Worker>(state);
     for (std::uint64_t cta = next++; cta < last.load(); cta = next++) {
       if (workers[index]->run_cta(cta)) continue;
       std::uint64_t seen = last.load();

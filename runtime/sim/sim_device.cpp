@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <mutex>
+#include <new>
 
 #include "runtime/sim/exec/memory_map.h"
 #include "runtime/sim/launch.h"
@@ -113,7 +114,11 @@ Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& con
   state.shared_bytes = config.shared_bytes > 0 ? program.dynamic_shared_offset + config.shared_bytes : program.static_shared_bytes;
   state.instruction_budget = options_.instruction_budget == 0 ? std::uint64_t{1} << 40 : options_.instruction_budget;
   state.model = tensor_core_model(options_.arch);
-  report_ = run_launch(state, options_.num_threads, options_.max_diagnostics);
+  try {
+    report_ = run_launch(state, options_.num_threads, options_.max_diagnostics);
+  } catch (const std::bad_alloc&) {
+    return Status(ErrorCode::kDevice, fmt::format("sim: no memory to run {} ({} threads per cta, {} bytes of local memory each)", program.entry, config.threads, program.local_bytes));
+  }
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (const Diagnostic& diagnostic : report_.diagnostics)
     if (diagnostic.severity == Severity::kError) return Status(ErrorCode::kCheckFailed, diagnostic.message);

@@ -1,6 +1,7 @@
 // Register allocation: a register's place in the warp's file is free again when it is dead, so that a warp of a large kernel takes
 // some 20 KB instead of 200 and stays in the cache.
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -18,6 +19,12 @@ class Bits {
   void clear(std::size_t row, std::size_t i) { bits_[row * words_ + i / 64] &= ~(std::uint64_t{1} << (i % 64)); }
   std::uint64_t* row(std::size_t row) { return bits_.data() + row * words_; }
   std::size_t words() const { return words_; }
+  template <class Visit>
+  void each(std::size_t row, Visit visit) const {
+    for (std::size_t w = 0; w < words_; ++w)
+      for (std::uint64_t rest = bits_[row * words_ + w]; rest != 0; rest &= rest - 1)
+        visit(static_cast<std::uint32_t>(w * 64 + static_cast<std::size_t>(std::countr_zero(rest))));
+  }
 
  private:
   std::size_t words_;
@@ -58,6 +65,8 @@ std::vector<Block> blocks_of(const Program& program) {
   return blocks;
 }
 
+constexpr std::size_t kMaxBits = std::size_t{1} << 31;
+
 struct Life {
   std::uint32_t value, first, last;
 };
@@ -73,6 +82,7 @@ class Allocator {
   void run() {
     const std::vector<Block> blocks = blocks_of(program_);
     const std::size_t num = draft_.values.size();
+    if (blocks.size() * num > kMaxBits) return place_everything();
     Bits live_in(blocks.size(), num), written_in(blocks.size(), num);
     liveness(blocks, live_in);
     find_undefined(blocks, written_in);
@@ -161,17 +171,30 @@ class Allocator {
     for (const Reference& reference : draft_.references)
       if (is_register(reference.value)) cover(reference.value, reference.op, reference.op);
     for (std::size_t b = 0; b < blocks.size(); ++b) {
-      for (std::uint32_t value = 0; value < draft_.values.size(); ++value)
-        if (live_in.test(b, value)) cover(value, blocks[b].first, blocks[b].first);
+      live_in.each(b, [&](std::uint32_t value) { cover(value, blocks[b].first, blocks[b].first); });
       for (std::uint32_t next : blocks[b].successors)
-        for (std::uint32_t value = 0; value < draft_.values.size(); ++value)
-          if (live_in.test(next, value)) cover(value, blocks[b].last - 1, blocks[b].last - 1);
+        live_in.each(next, [&](std::uint32_t value) { cover(value, blocks[b].last - 1, blocks[b].last - 1); });
     }
     std::vector<Life> lives;
     for (std::uint32_t value = 0; value < draft_.values.size(); ++value)
       if (first[value] != ~0u) lives.push_back({value, first[value], last[value]});
     std::stable_sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) { return a.first < b.first; });
     return lives;
+  }
+
+  // For texts so large that liveness would take too much memory: every register has its own place.
+  void place_everything() {
+    std::vector<Life> lives;
+    const auto end = static_cast<std::uint32_t>(program_.ops.size());
+    std::vector<bool> seen(draft_.values.size(), false);
+    for (const Reference& reference : draft_.references) {
+      if (!is_register(reference.value) || seen[reference.value]) continue;
+      seen[reference.value] = true;
+      lives.push_back({reference.value, 0, end});
+    }
+    place(lives);
+    for (const Life& life : lives) program_.undefined_at_entry.push_back({offset_[life.value], bytes_of(draft_.values[life.value].width)});
+    patch();
   }
 
   // Linear scan with one free list per width. A value never shares its place with one that dies in the very op that writes it, so

@@ -341,6 +341,10 @@ Expected<Program> decode(const ptx::Module& module, const ptx::Function& entry, 
   decoding::Decoder decoder(module, entry, addresses);
   BSGEN_ASSIGN(decoding::Draft draft, decoder.run());
   decoding::allocate_registers(draft, entry);
+  constexpr std::uint32_t kMaxRegisterBytes = 4 << 20;  // of a warp; hardware has 32640
+  if (draft.program.register_file_bytes > kMaxRegisterBytes)
+    return Status(ErrorCode::kUnsupported, fmt::format("sim: kernel {} needs {} bytes of registers per warp, the limit is {}", entry.name,
+                                                       draft.program.register_file_bytes, kMaxRegisterBytes));
   return std::move(draft.program);
 }
 

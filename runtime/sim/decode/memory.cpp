@@ -32,6 +32,7 @@ bool take_hints(Decoder& d, bool load) {
 void load_or_store(Decoder& d, bool load) {
   take_ordering(d, load);
   Space space = d.take_space();
+  take_ordering(d, load);  // NVRTC passes inline assembly on that has it behind the space, and ptxas takes it
   const bool policy = take_hints(d, load);
   const std::size_t count = d.take("v2") ? 2 : d.take("v4") ? 4 : d.take("v8") ? 8 : 1;
   const ScalarType type = d.take_type();

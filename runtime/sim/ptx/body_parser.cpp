@@ -65,6 +65,10 @@ void BodyParser::statement() {
 void BodyParser::directive() {
   const std::string_view word = cursor_.now().text;
   const int line = cursor_.now().line;
+  if (word.starts_with(".reg.")) {
+    cursor_.cut(4);
+    return declare_registers();
+  }
   cursor_.advance();
   if (word == ".reg") return declare_registers();
   if (word == ".loc") return location();

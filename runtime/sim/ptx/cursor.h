@@ -30,6 +30,8 @@ class Cursor {
     if (found) advance();
     return found;
   }
+  // Cuts `prefix` off the current word, as in ".reg.b16", which means ".reg .b16".
+  void cut(std::size_t prefix) { tokens_[at_].text.remove_prefix(prefix); }
   void expect(char c) {
     if (!accept(c)) fail(fmt::format("expected '{}', found {}", c, found()));
   }

@@ -1,5 +1,7 @@
 #include "runtime/sim/ptx/declarations.h"
 
+#include <algorithm>
+
 namespace bsgen::sim::ptx {
 
 ScalarType parse_type_word(Cursor& cursor) {
@@ -60,7 +62,7 @@ Variable parse_variable(Cursor& cursor, Space space) {
   if (unsized) variable.bytes = 0;
   if (variable.bytes > kMaxVariableBytes)
     cursor.fail(fmt::format("variable {} has {} bytes, the limit is {}", variable.name, variable.bytes, kMaxVariableBytes));
-  variable.align = align != 0 ? align : static_cast<std::uint32_t>(element_bytes);
+  variable.align = align != 0 ? align : static_cast<std::uint32_t>(std::max<std::uint64_t>(1, element_bytes));
   return variable;
 }
 
@@ -79,7 +81,7 @@ Parameter parse_parameter(Cursor& cursor) {
   if (unsized || bytes == 0 || bytes > kMaxParameterBytes)
     cursor.fail(fmt::format("parameter {} has {} bytes, between 1 and {} are allowed", parameter.name, bytes, kMaxParameterBytes));
   parameter.bytes = static_cast<std::uint32_t>(bytes);
-  if (parameter.align == 0) parameter.align = static_cast<std::uint32_t>(size_bytes(type));
+  if (parameter.align == 0) parameter.align = std::max(1, size_bytes(type));  // of a refused type: 1
   return parameter;
 }
 
