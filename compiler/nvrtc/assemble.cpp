@@ -24,14 +24,22 @@ class Link {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  bool run(const std::string& ptx, const std::string& name, const std::vector<std::string>& options) {
+  bool run(const std::string& ptx, const std::string& name,
+           const std::vector<std::string>& options) {
     std::vector<const char*> pointers;
     for (const std::string& option : options) pointers.push_back(option.c_str());
-    return api_.nvJitLinkCreate(&link_, static_cast<std::uint32_t>(pointers.size()), pointers.data()) == 0 &&
-           api_.nvJitLinkAddData(link_, kNvJitLinkInputPtx, ptx.c_str(), ptx.size() + 1, name.c_str()) == 0 && api_.nvJitLinkComplete(link_) == 0;
+    return api_.nvJitLinkCreate(&link_, static_cast<std::uint32_t>(pointers.size()),
+                                pointers.data()) == 0 &&
+           api_.nvJitLinkAddData(link_, kNvJitLinkInputPtx, ptx.c_str(), ptx.size() + 1,
+                                 name.c_str()) == 0 &&
+           api_.nvJitLinkComplete(link_) == 0;
   }
-  std::string error_log() const { return read(api_.nvJitLinkGetErrorLogSize, api_.nvJitLinkGetErrorLog); }
-  std::string info_log() const { return read(api_.nvJitLinkGetInfoLogSize, api_.nvJitLinkGetInfoLog); }
+  std::string error_log() const {
+    return read(api_.nvJitLinkGetErrorLogSize, api_.nvJitLinkGetErrorLog);
+  }
+  std::string info_log() const {
+    return read(api_.nvJitLinkGetInfoLogSize, api_.nvJitLinkGetInfoLog);
+  }
   std::vector<std::byte> cubin() const {
     std::size_t size = 0;
     if (api_.nvJitLinkGetLinkedCubinSize(link_, &size) != 0) return {};
@@ -55,19 +63,26 @@ class Link {
   NvJitLinkHandle link_ = nullptr;
 };
 
-Status assembly_error(const Toolchain& toolchain, const std::string& ptx, const std::string& entry, const Arch& arch, const std::string& log) {
+Status assembly_error(const Toolchain& toolchain, const std::string& ptx, const std::string& entry,
+                      const Arch& arch, const std::string& log) {
   const ToolchainInfo& info = toolchain.info;
   auto entries = parse_ptxas_log(log);
   // "aborted due to errors" only closes the list.
-  if (entries.size() > 1) std::erase_if(entries, [](const LogEntry& e) { return e.line == 0 && e.text.starts_with("Ptx assembly aborted"); });
+  if (entries.size() > 1)
+    std::erase_if(entries, [](const LogEntry& e) {
+      return e.line == 0 && e.text.starts_with("Ptx assembly aborted");
+    });
   for (LogEntry& e : entries) e.file = entry + ".ptx";
   std::string message;
   if (entries.empty())
-    message = fmt::format("nvjitlink: {}.ptx does not assemble for {}: {}", entry, arch.name(), log.empty() ? "no reason given" : log);
+    message = fmt::format("nvjitlink: {}.ptx does not assemble for {}: {}", entry, arch.name(),
+                          log.empty() ? "no reason given" : log);
   else
-    message = error_message(fmt::format("nvjitlink: {}.ptx does not assemble for {}", entry, arch.name()), entries,
-                            [&](const std::string&) { return std::string_view(ptx); });
-  message += fmt::format("\noptions (nvJitLink {}.{}): {}", info.nvjitlink_major, info.nvjitlink_minor, fmt::join(assemble_options(arch), " "));
+    message =
+        error_message(fmt::format("nvjitlink: {}.ptx does not assemble for {}", entry, arch.name()),
+                      entries, [&](const std::string&) { return std::string_view(ptx); });
+  message += fmt::format("\noptions (nvJitLink {}.{}): {}", info.nvjitlink_major,
+                         info.nvjitlink_minor, fmt::join(assemble_options(arch), " "));
   return Status(ErrorCode::kCompileFailed, std::move(message));
 }
 
@@ -78,7 +93,8 @@ std::vector<std::string> assemble_options(const Arch& arch) {
   return {"-arch=" + arch.name(), "-lineinfo", "-Xptxas=-v"};
 }
 
-Expected<KernelImage> assemble(const Toolchain& toolchain, std::string ptx, const std::string& entry, const Arch& arch) {
+Expected<KernelImage> assemble(const Toolchain& toolchain, std::string ptx,
+                               const std::string& entry, const Arch& arch) {
   while (ptx.ends_with('\0')) ptx.pop_back();
   BSGEN_TRY(check_entry(ptx, entry));
   KernelImage image;
@@ -88,13 +104,17 @@ Expected<KernelImage> assemble(const Toolchain& toolchain, std::string ptx, cons
   if (!toolchain.has_nvjitlink()) return image;
   const auto begin = std::chrono::steady_clock::now();
   Link link(toolchain.nvjitlink);
-  if (!link.run(image.ptx, entry + ".ptx", assemble_options(arch))) return assembly_error(toolchain, image.ptx, entry, arch, link.error_log());
+  if (!link.run(image.ptx, entry + ".ptx", assemble_options(arch)))
+    return assembly_error(toolchain, image.ptx, entry, arch, link.error_log());
   image.cubin = link.cubin();
   const auto from_cubin = read_cubin_resources(image.cubin, entry);
-  if (!from_cubin) return Status(ErrorCode::kInternal, fmt::format("nvjitlink: the cubin of {} does not hold that kernel", entry));
+  if (!from_cubin)
+    return Status(ErrorCode::kInternal,
+                  fmt::format("nvjitlink: the cubin of {} does not hold that kernel", entry));
   image.resources = parse_ptxas_resources(link.info_log(), entry).value_or(*from_cubin);
   image.resources.code_bytes = from_cubin->code_bytes;
-  image.assemble_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  image.assemble_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   return image;
 }
 

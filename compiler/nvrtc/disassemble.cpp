@@ -34,7 +34,9 @@ class FileDescriptor {
   int fd_;
 };
 
-Status io_error(const char* what) { return Status(ErrorCode::kIo, fmt::format("nvdisasm: {}: {}", what, std::strerror(errno))); }
+Status io_error(const char* what) {
+  return Status(ErrorCode::kIo, fmt::format("nvdisasm: {}: {}", what, std::strerror(errno)));
+}
 
 bool write_all(int fd, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -67,15 +69,19 @@ Expected<std::string> find_disassembler(const std::string& cuda_dir) {
   auto places = search_places(cuda_dir);
   std::erase(places, "the loader's path");
   if (cuda_dir.empty()) places.push_back("PATH");
-  return Status(ErrorCode::kMissing, fmt::format("nvdisasm: not found; looked in {}; install the CUDA toolkit's, or pip install nvidia-cuda-nvdisasm",
-                                                 fmt::join(places, ", ")));
+  return Status(ErrorCode::kMissing,
+                fmt::format("nvdisasm: not found; looked in {}; install the CUDA toolkit's, or pip "
+                            "install nvidia-cuda-nvdisasm",
+                            fmt::join(places, ", ")));
 }
 
 Expected<std::string> disassemble(std::span<const std::byte> cubin, const std::string& cuda_dir) {
   BSGEN_ASSIGN(const std::string tool, find_disassembler(cuda_dir));
-  // nvdisasm reads files only; one in memory leaves nothing behind. The child sees it, and nothing else of ours, as descriptor 3.
+  // nvdisasm reads files only; one in memory leaves nothing behind. The child sees it, and nothing
+  // else of ours, as descriptor 3.
   FileDescriptor input(memfd_create("bsgen-cubin", MFD_CLOEXEC));
-  if (input.get() < 0 || !write_all(input.get(), cubin)) return io_error("the cubin cannot be handed over");
+  if (input.get() < 0 || !write_all(input.get(), cubin))
+    return io_error("the cubin cannot be handed over");
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return io_error("no pipe");
   FileDescriptor output(ends[0]), child_end(ends[1]);
@@ -91,14 +97,17 @@ Expected<std::string> disassemble(std::span<const std::byte> cubin, const std::s
   pid_t child = 0;
   const int error = posix_spawn(&child, tool.c_str(), &actions, nullptr, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return Status(ErrorCode::kMissing, fmt::format("nvdisasm: {} cannot be started: {}", tool, std::strerror(error)));
+  if (error != 0)
+    return Status(ErrorCode::kMissing,
+                  fmt::format("nvdisasm: {} cannot be started: {}", tool, std::strerror(error)));
   child_end.reset();
   std::string text = read_all(output.get());
   int state = 0;
   while (waitpid(child, &state, 0) < 0 && errno == EINTR) {
   }
   if (!WIFEXITED(state) || WEXITSTATUS(state) != 0)
-    return Status(ErrorCode::kCheckFailed, fmt::format("nvdisasm: {} does not read this cubin: {}", tool, text.substr(0, 400)));
+    return Status(ErrorCode::kCheckFailed, fmt::format("nvdisasm: {} does not read this cubin: {}",
+                                                       tool, text.substr(0, 400)));
   return text;
 }
 

@@ -31,8 +31,12 @@ struct Word {
   std::string_view text;
   Severity severity;
 };
-constexpr Word kSeverities[] = {{"catastrophic error", Severity::kError}, {"internal error", Severity::kError}, {"error", Severity::kError},
-                                {"warning", Severity::kWarning},          {"remark", Severity::kNote},          {"note", Severity::kNote}};
+constexpr Word kSeverities[] = {{"catastrophic error", Severity::kError},
+                                {"internal error", Severity::kError},
+                                {"error", Severity::kError},
+                                {"warning", Severity::kWarning},
+                                {"remark", Severity::kNote},
+                                {"note", Severity::kNote}};
 
 // "error: TEXT", "warning #177-D: TEXT" after the place of a diagnostic.
 bool read_severity_and_text(std::string_view rest, LogEntry& entry) {
@@ -50,12 +54,14 @@ bool read_severity_and_text(std::string_view rest, LogEntry& entry) {
   return false;
 }
 
-// "FILE(LINE): error: TEXT", or "nvrtc: error: TEXT" and "Command-line error: TEXT", which name no place.
+// "FILE(LINE): error: TEXT", or "nvrtc: error: TEXT" and "Command-line error: TEXT", which name no
+// place.
 std::optional<LogEntry> read_nvrtc_head(std::string_view line) {
   LogEntry entry;
   if (const auto close = line.find("): "); close != std::string_view::npos) {
     const auto open = line.rfind('(', close);
-    if (open != std::string_view::npos && open > 0 && take_number(line.substr(open + 1, close - open - 1), entry.line) &&
+    if (open != std::string_view::npos && open > 0 &&
+        take_number(line.substr(open + 1, close - open - 1), entry.line) &&
         read_severity_and_text(line.substr(close + 2), entry)) {
       entry.file = line.substr(0, open);
       return entry;
@@ -63,7 +69,8 @@ std::optional<LogEntry> read_nvrtc_head(std::string_view line) {
   }
   entry.line = 0;
   for (const std::string_view prefix : {"nvrtc: ", "Command-line "})
-    if (line.starts_with(prefix) && read_severity_and_text(line.substr(prefix.size()), entry)) return entry;
+    if (line.starts_with(prefix) && read_severity_and_text(line.substr(prefix.size()), entry))
+      return entry;
   return std::nullopt;
 }
 
@@ -102,18 +109,24 @@ std::vector<LogEntry> parse_ptxas_log(std::string_view log) {
     constexpr std::string_view kPlace = ", line ";
     if (const auto at = line.find(kPlace); at != std::string_view::npos) {
       const auto end = line.find(';', at);
-      if (end == std::string_view::npos || !take_number(line.substr(at + kPlace.size(), end - at - kPlace.size()), entry.line)) continue;
+      if (end == std::string_view::npos ||
+          !take_number(line.substr(at + kPlace.size(), end - at - kPlace.size()), entry.line))
+        continue;
       entry.file = trimmed(line.substr(0, at));
       line.remove_prefix(end + 1);
     }
     const auto colon = line.find(" : ");
     if (colon == std::string_view::npos) continue;
     const std::string_view severity = trimmed(line.substr(0, colon));
-    if (severity == "error" || severity == "fatal") entry.severity = Severity::kError;
-    else if (severity == "warning") entry.severity = Severity::kWarning;
-    else continue;
+    if (severity == "error" || severity == "fatal")
+      entry.severity = Severity::kError;
+    else if (severity == "warning")
+      entry.severity = Severity::kWarning;
+    else
+      continue;
     entry.text = trimmed(line.substr(colon + 3));
-    if (std::find(entries.begin(), entries.end(), entry) == entries.end()) entries.push_back(std::move(entry));
+    if (std::find(entries.begin(), entries.end(), entry) == entries.end())
+      entries.push_back(std::move(entry));
   }
   return entries;
 }

@@ -19,7 +19,8 @@ struct LogEntry {
   bool operator==(const LogEntry&) const = default;
 };
 
-// "k.cu(6): error: TEXT", source line, caret, "detected during ..."; lines that are no diagnostic are left out.
+// "k.cu(6): error: TEXT", source line, caret, "detected during ..."; lines that are no diagnostic
+// are left out.
 std::vector<LogEntry> parse_nvrtc_log(std::string_view log);
 // "ptxas FILE, line 41; error   : TEXT", "ptxas fatal   : TEXT". Repeats of one entry are left out.
 std::vector<LogEntry> parse_ptxas_log(std::string_view log);

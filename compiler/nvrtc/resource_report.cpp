@@ -21,7 +21,8 @@ std::optional<int> number_before(std::string_view line, std::string_view words) 
   return value;
 }
 
-// The layout of a cubin: ELF64, one ".text.NAME" and ".nv.shared.NAME" per kernel, attributes in ".nv.info".
+// The layout of a cubin: ELF64, one ".text.NAME" and ".nv.shared.NAME" per kernel, attributes in
+// ".nv.info".
 constexpr Elf64_Half kMachineCuda = 190;       // EM_CUDA
 constexpr std::uint8_t kSizedValue = 4;        // EIFMT_SVAL: a 16-bit byte count, then the value
 constexpr std::uint8_t kFrameSize = 0x11;      // EIATTR_FRAME_SIZE: {symbol, bytes}
@@ -46,10 +47,12 @@ class Cubin {
     Cubin cubin;
     cubin.bytes_ = bytes;
     Elf64_Ehdr header;
-    if (!is_cubin(bytes) || !read_at(bytes, 0, header) || header.e_shentsize != sizeof(Elf64_Shdr)) return std::nullopt;
+    if (!is_cubin(bytes) || !read_at(bytes, 0, header) || header.e_shentsize != sizeof(Elf64_Shdr))
+      return std::nullopt;
     for (unsigned i = 0; i < header.e_shnum; ++i) {
       Elf64_Shdr section;
-      if (!read_at(bytes, header.e_shoff + std::uint64_t{i} * sizeof section, section)) return std::nullopt;
+      if (!read_at(bytes, header.e_shoff + std::uint64_t{i} * sizeof section, section))
+        return std::nullopt;
       cubin.sections_.push_back(section);
     }
     if (header.e_shstrndx >= cubin.sections_.size()) return std::nullopt;
@@ -63,14 +66,17 @@ class Cubin {
     return nullptr;
   }
   std::span<const std::byte> contents(const Elf64_Shdr& section) const {
-    if (section.sh_offset > bytes_.size() || section.sh_size > bytes_.size() - section.sh_offset) return {};
+    if (section.sh_offset > bytes_.size() || section.sh_size > bytes_.size() - section.sh_offset)
+      return {};
     return bytes_.subspan(section.sh_offset, section.sh_size);
   }
   std::string_view symbol_name(std::uint32_t index) const {
     const Elf64_Shdr* symbols = section(".symtab");
     const Elf64_Shdr* names = section(".strtab");
     Elf64_Sym symbol;
-    if (!symbols || !names || !read_at(contents(*symbols), std::uint64_t{index} * sizeof symbol, symbol)) return {};
+    if (!symbols || !names ||
+        !read_at(contents(*symbols), std::uint64_t{index} * sizeof symbol, symbol))
+      return {};
     return text_at(contents(*names), symbol.st_name);
   }
 
@@ -95,7 +101,8 @@ class Cubin {
       at += sizeof head;
       if (head.format != kSizedValue) continue;
       std::uint32_t pair[2];
-      if (head.attribute == wanted && head.size_or_value == sizeof pair && read_at(bytes, at, pair) && symbol_name(pair[0]) == kernel)
+      if (head.attribute == wanted && head.size_or_value == sizeof pair &&
+          read_at(bytes, at, pair) && symbol_name(pair[0]) == kernel)
         return pair[1];
       at += head.size_or_value;
     }
@@ -124,7 +131,8 @@ std::optional<ResourceReport> parse_ptxas_resources(std::string_view log, std::s
       properties |= in_entry;
     } else if (const auto stack = number_before(line, " bytes stack frame")) {
       if (in_entry) report.local_bytes = *stack;
-      report.spill_bytes += number_before(line, " bytes spill stores").value_or(0) + number_before(line, " bytes spill loads").value_or(0);
+      report.spill_bytes += number_before(line, " bytes spill stores").value_or(0) +
+                            number_before(line, " bytes spill loads").value_or(0);
     } else if (in_entry && line.find(": Used ") != std::string_view::npos) {
       const auto registers = number_before(line, " registers");
       if (!registers) return std::nullopt;
@@ -137,7 +145,8 @@ std::optional<ResourceReport> parse_ptxas_resources(std::string_view log, std::s
   return report;
 }
 
-std::optional<ResourceReport> read_cubin_resources(std::span<const std::byte> bytes, std::string_view entry) {
+std::optional<ResourceReport> read_cubin_resources(std::span<const std::byte> bytes,
+                                                   std::string_view entry) {
   const auto cubin = Cubin::read(bytes);
   if (!cubin) return std::nullopt;
   const std::string name(entry);
@@ -150,15 +159,16 @@ std::optional<ResourceReport> read_cubin_resources(std::span<const std::byte> by
   report.local_bytes = static_cast<int>(cubin->attribute(kFrameSize, entry).value_or(0));
   // From sm_90 on the section begins with the KiB that the hardware keeps for itself.
   const std::uint64_t reserved = cubin->has_symbol(".nv.reservedSmem.offset0") ? 1024 : 0;
-  if (const Elf64_Shdr* shared = cubin->section(".nv.shared." + name); shared && shared->sh_size >= reserved)
+  if (const Elf64_Shdr* shared = cubin->section(".nv.shared." + name);
+      shared && shared->sh_size >= reserved)
     report.shared_bytes = static_cast<int>(shared->sh_size - reserved);
   return report;
 }
 
 bool is_cubin(std::span<const std::byte> bytes) {
   Elf64_Ehdr header;
-  return read_at(bytes, 0, header) && std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
-         header.e_machine == kMachineCuda;
+  return read_at(bytes, 0, header) && std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
+         header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_machine == kMachineCuda;
 }
 
 }  // namespace bsgen::nvrtc

@@ -16,7 +16,8 @@ std::string variable(const char* name) {
   return value ? value : "";
 }
 
-// Sub-folders of `folder` whose names begin with `prefix`, highest name first, so that newer releases come first.
+// Sub-folders of `folder` whose names begin with `prefix`, highest name first, so that newer
+// releases come first.
 std::vector<std::string> children(const fs::path& folder, const std::string& prefix) {
   std::vector<std::string> found;
   std::error_code error;
@@ -31,12 +32,14 @@ std::vector<std::string> site_packages() {
   std::vector<std::string> prefixes;
   for (const char* name : {"VIRTUAL_ENV", "CONDA_PREFIX"})
     if (const std::string value = variable(name); !value.empty()) prefixes.push_back(value);
-  if (const std::string home = variable("HOME"); !home.empty()) prefixes.push_back(home + "/.local");
+  if (const std::string home = variable("HOME"); !home.empty())
+    prefixes.push_back(home + "/.local");
   prefixes.insert(prefixes.end(), {"/usr/local", "/usr"});
   std::vector<std::string> found;
   for (const std::string& prefix : prefixes)
     for (const std::string& python : children(prefix + "/lib", "python3"))
-      for (const char* packages : {"/site-packages", "/dist-packages"}) found.push_back(python + packages);
+      for (const char* packages : {"/site-packages", "/dist-packages"})
+        found.push_back(python + packages);
   return found;
 }
 
@@ -48,21 +51,26 @@ struct Place {
 std::vector<Place> places(const std::string& cuda_dir) {
   if (!cuda_dir.empty()) return {{cuda_dir, cuda_dir}};
   std::vector<Place> found;
-  if (const std::string wheels = BSGEN_CUDA_WHEELS; !wheels.empty()) found.push_back({wheels, wheels});
+  if (const std::string wheels = BSGEN_CUDA_WHEELS; !wheels.empty())
+    found.push_back({wheels, wheels});
   for (const char* name : {"CUDA_PATH", "CUDA_HOME"}) {
     const std::string value = variable(name);
-    found.push_back({value, value.empty() ? std::string(name) + " (not set)" : std::string(name) + "=" + value});
+    found.push_back({value, value.empty() ? std::string(name) + " (not set)"
+                                          : std::string(name) + "=" + value});
   }
   found.push_back({"/usr/local/cuda", "/usr/local/cuda"});
   found.push_back({"", "the loader's path"});
   const auto packages = site_packages();
-  for (std::size_t i = 0; i < packages.size(); ++i) found.push_back({packages[i], i == 0 ? "Python's site-packages/nvidia" : ""});
+  for (std::size_t i = 0; i < packages.size(); ++i)
+    found.push_back({packages[i], i == 0 ? "Python's site-packages/nvidia" : ""});
   return found;
 }
 
 void add(std::vector<std::string>& folders, const std::string& folder) {
   std::error_code error;
-  if (fs::is_directory(folder, error) && std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
+  if (fs::is_directory(folder, error) &&
+      std::find(folders.begin(), folders.end(), folder) == folders.end())
+    folders.push_back(folder);
 }
 
 // Files of `folder` named `stem` + digits, by number.
@@ -73,8 +81,10 @@ std::map<int, std::string> versions(const std::string& folder, const std::string
     const std::string name = it->path().filename().string();
     if (!name.starts_with(stem)) continue;
     int version = 0;
-    const auto [rest, bad] = std::from_chars(name.data() + stem.size(), name.data() + name.size(), version);
-    if (bad == std::errc() && rest == name.data() + name.size()) found[version] = it->path().string();
+    const auto [rest, bad] =
+        std::from_chars(name.data() + stem.size(), name.data() + name.size(), version);
+    if (bad == std::errc() && rest == name.data() + name.size())
+      found[version] = it->path().string();
   }
   return found;
 }

@@ -1,4 +1,5 @@
-// SharedLibrary: a library opened with dlopen, and which build of it that is. Internal to compiler/nvrtc.
+// SharedLibrary: a library opened with dlopen, and which build of it that is. Internal to
+// compiler/nvrtc.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace bsgen::nvrtc {
 
-// Which build of a library a file holds: its ELF build-id (hex) or, without one, the file's size and a hash of its ends. Empty
-// where the file is no library for this machine.
+// Which build of a library a file holds: its ELF build-id (hex) or, without one, the file's size
+// and a hash of its ends. Empty where the file is no library for this machine.
 std::string build_of_file(const std::string& path);
 
 class SharedLibrary {
@@ -17,7 +18,9 @@ class SharedLibrary {
   static Expected<SharedLibrary> open(const std::string& path);
 
   void* symbol(const char* name) const;
-  const std::string& path() const { return path_; }          // of the file that was mapped, symbolic links followed
+  const std::string& path() const {
+    return path_;
+  }  // of the file that was mapped, symbolic links followed
   const std::string& build_id() const { return build_id_; }  // as build_of_file() of the path
 
  private:

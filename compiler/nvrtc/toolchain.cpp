@@ -17,11 +17,15 @@
 namespace bsgen::nvrtc {
 namespace {
 
-constexpr int kOldestMajor = 12, kOldestMinor = 4;  // what the templates and the option list are tested with
+constexpr int kOldestMajor = 12,
+              kOldestMinor = 4;  // what the templates and the option list are tested with
 
-Status missing(std::string message) { return Status(ErrorCode::kMissing, std::move(message)); }
+Status missing(std::string message) {
+  return Status(ErrorCode::kMissing, std::move(message));
+}
 
-// Opens libnvrtc of `folder` ("" = by name, through the loader's path). Not found is an empty string in `path`.
+// Opens libnvrtc of `folder` ("" = by name, through the loader's path). Not found is an empty
+// string in `path`.
 struct Found {
   std::string path;  // empty: no NVRTC there
   Expected<SharedLibrary> library = Status(ErrorCode::kMissing, "");
@@ -31,7 +35,8 @@ Found find_nvrtc(const std::string& folder) {
   Found found;
   if (!folder.empty()) {
     found.path = highest_version(folder, "libnvrtc.so.");
-    if (found.path.empty() && std::filesystem::exists(folder + "/libnvrtc.so")) found.path = folder + "/libnvrtc.so";
+    if (found.path.empty() && std::filesystem::exists(folder + "/libnvrtc.so"))
+      found.path = folder + "/libnvrtc.so";
     if (!found.path.empty()) found.library = SharedLibrary::open(found.path);
     return found;
   }
@@ -53,7 +58,9 @@ bool bind(const SharedLibrary& library, const char* name, Function*& function) {
 
 Status bind_nvrtc(const SharedLibrary& library, NvrtcApi& api) {
 #define BSGEN_NVRTC_FUNCTION(result, name, parameters) \
-  if (!bind(library, #name, api.name)) return missing(fmt::format("nvrtc: {} has no {}; CUDA 12.4 or newer has it", library.path(), #name));
+  if (!bind(library, #name, api.name))                 \
+    return missing(                                    \
+        fmt::format("nvrtc: {} has no {}; CUDA 12.4 or newer has it", library.path(), #name));
 #include "compiler/nvrtc/nvrtc_api.def"
 #undef BSGEN_NVRTC_FUNCTION
   return {};
@@ -61,22 +68,28 @@ Status bind_nvrtc(const SharedLibrary& library, NvrtcApi& api) {
 
 Status bind_nvjitlink(const SharedLibrary& library, NvJitLinkApi& api) {
 #define BSGEN_NVJITLINK_FUNCTION(result, name, parameters) \
-  if (!bind(library, #name, api.name)) return missing(fmt::format("nvjitlink: {} has no {}; CUDA 12.4 or newer has it", library.path(), #name));
+  if (!bind(library, #name, api.name))                     \
+    return missing(                                        \
+        fmt::format("nvjitlink: {} has no {}; CUDA 12.4 or newer has it", library.path(), #name));
 #include "compiler/nvrtc/nvjitlink_api.def"
 #undef BSGEN_NVJITLINK_FUNCTION
   return {};
 }
 
-// NVRTC opens libnvrtc-builtins by name at its first compile and fails with a bare error number where it is missing. Opening
-// it here, from the folder that NVRTC came from, makes that work wherever the folder is, and the message clear.
+// NVRTC opens libnvrtc-builtins by name at its first compile and fails with a bare error number
+// where it is missing. Opening it here, from the folder that NVRTC came from, makes that work
+// wherever the folder is, and the message clear.
 Status open_builtins(ToolchainInfo& info) {
-  const std::string name = fmt::format("libnvrtc-builtins.so.{}.{}", info.nvrtc_major, info.nvrtc_minor);
+  const std::string name =
+      fmt::format("libnvrtc-builtins.so.{}.{}", info.nvrtc_major, info.nvrtc_minor);
   const std::string beside = (std::filesystem::path(info.nvrtc_path).parent_path() / name).string();
   auto library = SharedLibrary::open(beside);
   if (!library) library = SharedLibrary::open(name);
   if (!library)
-    return missing(fmt::format("nvrtc: {} needs {} beside it, which cannot be opened; install the whole of CUDA {}.{}'s NVRTC", info.nvrtc_path,
-                               name, info.nvrtc_major, info.nvrtc_minor));
+    return missing(
+        fmt::format("nvrtc: {} needs {} beside it, which cannot be opened; install the whole of "
+                    "CUDA {}.{}'s NVRTC",
+                    info.nvrtc_path, name, info.nvrtc_major, info.nvrtc_minor));
   info.builtins_path = library->path();
   info.builtins_build_id = library->build_id();
   return {};
@@ -99,7 +112,8 @@ Status open_nvjitlink(Toolchain& toolchain, bool by_name) {
     if (!library) continue;
     BSGEN_TRY(bind_nvjitlink(*library, toolchain.nvjitlink));
     unsigned major = 0, minor = 0;
-    if (toolchain.nvjitlink.nvJitLinkVersion(&major, &minor) != 0) return missing(fmt::format("nvjitlink: {} does not tell its version", path));
+    if (toolchain.nvjitlink.nvJitLinkVersion(&major, &minor) != 0)
+      return missing(fmt::format("nvjitlink: {} does not tell its version", path));
     info.nvjitlink_path = library->path();
     info.nvjitlink_build_id = library->build_id();
     info.nvjitlink_major = static_cast<int>(major);
@@ -134,23 +148,31 @@ Expected<std::unique_ptr<Toolchain>> find_and_load(const std::string& cuda_dir) 
     Found found = find_nvrtc(folder);
     if (found.path.empty()) continue;
     if (found.library) return load(*found.library, folder.empty());
-    unusable += fmt::format("; {}", found.library.status().message());  // of another machine's kind, say: go on looking
+    unusable += fmt::format(
+        "; {}", found.library.status().message());  // of another machine's kind, say: go on looking
   }
-  return missing(fmt::format("nvrtc: libnvrtc not found; looked in {}{}; install a CUDA toolkit (12.4 or newer), or pip install nvidia-cuda-nvrtc "
-                             "nvidia-nvjitlink, or name the folder in BSGEN_CUDA_DIR",
-                             fmt::join(search_places(cuda_dir), ", "), unusable));
+  return missing(
+      fmt::format("nvrtc: libnvrtc not found; looked in {}{}; install a CUDA toolkit (12.4 or "
+                  "newer), or pip install nvidia-cuda-nvrtc "
+                  "nvidia-nvjitlink, or name the folder in BSGEN_CUDA_DIR",
+                  fmt::join(search_places(cuda_dir), ", "), unusable));
 }
 
 }  // namespace
 
 Status check_versions(const ToolchainInfo& info) {
   if (std::pair(info.nvrtc_major, info.nvrtc_minor) < std::pair(kOldestMajor, kOldestMinor))
-    return missing(fmt::format("nvrtc: {} is version {}.{}, bsgen needs {}.{} or newer", info.nvrtc_path, info.nvrtc_major, info.nvrtc_minor,
-                               kOldestMajor, kOldestMinor));
+    return missing(fmt::format("nvrtc: {} is version {}.{}, bsgen needs {}.{} or newer",
+                               info.nvrtc_path, info.nvrtc_major, info.nvrtc_minor, kOldestMajor,
+                               kOldestMinor));
   if (info.nvjitlink_major == 0) return {};
-  if (std::pair(info.nvjitlink_major, info.nvjitlink_minor) < std::pair(info.nvrtc_major, info.nvrtc_minor))
-    return missing(fmt::format("nvjitlink: {} is version {}.{}, older than NVRTC {}.{} ({}) whose PTX it would assemble; install both from one release",
-                               info.nvjitlink_path, info.nvjitlink_major, info.nvjitlink_minor, info.nvrtc_major, info.nvrtc_minor, info.nvrtc_path));
+  if (std::pair(info.nvjitlink_major, info.nvjitlink_minor) <
+      std::pair(info.nvrtc_major, info.nvrtc_minor))
+    return missing(
+        fmt::format("nvjitlink: {} is version {}.{}, older than NVRTC {}.{} ({}) whose PTX it "
+                    "would assemble; install both from one release",
+                    info.nvjitlink_path, info.nvjitlink_major, info.nvjitlink_minor,
+                    info.nvrtc_major, info.nvrtc_minor, info.nvrtc_path));
   return {};
 }
 
@@ -166,7 +188,8 @@ Registry& registry() {
   return registry;
 }
 
-// What the files beside `nvrtc` ("libnvrtc.so.13") tell of it. Nothing where they leave a question open.
+// What the files beside `nvrtc` ("libnvrtc.so.13") tell of it. Nothing where they leave a question
+// open.
 std::optional<ToolchainInfo> identify_files(const std::string& nvrtc) {
   namespace fs = std::filesystem;
   const auto canonical = [](const std::string& path) {
@@ -205,7 +228,8 @@ Expected<const Toolchain*> open_toolchain(const std::string& cuda_dir) {
   if (!slot) {
     const auto begin = std::chrono::steady_clock::now();
     BSGEN_ASSIGN(slot, find_and_load(cuda_dir));
-    slot->info.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    slot->info.load_ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   }
   return slot.get();
 }
@@ -214,7 +238,8 @@ Expected<ToolchainInfo> identify_toolchain(const std::string& cuda_dir) {
   {
     Registry& all = registry();
     const std::lock_guard lock(all.mutex);
-    if (const auto it = all.opened.find(cuda_dir); it != all.opened.end() && it->second) return it->second->info;
+    if (const auto it = all.opened.find(cuda_dir); it != all.opened.end() && it->second)
+      return it->second->info;
   }
   for (const std::string& folder : library_folders(cuda_dir)) {
     if (folder.empty()) break;  // only the loader knows its path
@@ -228,7 +253,9 @@ Expected<ToolchainInfo> identify_toolchain(const std::string& cuda_dir) {
   return toolchain->info;
 }
 
-const ToolchainInfo& info(const Toolchain& toolchain) { return toolchain.info; }
+const ToolchainInfo& info(const Toolchain& toolchain) {
+  return toolchain.info;
+}
 
 std::vector<std::string> compile_options(const ToolchainInfo& info, const Arch& arch) {
   std::vector<std::string> options = {
@@ -239,8 +266,10 @@ std::vector<std::string> compile_options(const ToolchainInfo& info, const Arch& 
       "-default-device",  // templates need not say __device__ everywhere
       "--minimal",        // leaves the runtime's host declarations out: a third of the floor
   };
-  // From 12.9 on NVRTC keeps results in the driver's cache, which opens libcuda and falsifies cold timings.
-  if (std::pair(info.nvrtc_major, info.nvrtc_minor) >= std::pair(12, 9)) options.push_back("--no-cache");
+  // From 12.9 on NVRTC keeps results in the driver's cache, which opens libcuda and falsifies cold
+  // timings.
+  if (std::pair(info.nvrtc_major, info.nvrtc_minor) >= std::pair(12, 9))
+    options.push_back("--no-cache");
   return options;
 }
 

@@ -1,6 +1,8 @@
-// Toolchain: the function tables of one release's libnvrtc and libnvJitLink. Internal to compiler/nvrtc.
+// Toolchain: the function tables of one release's libnvrtc and libnvJitLink. Internal to
+// compiler/nvrtc.
 //
-// The few types of the two libraries are declared here, so that bsgen builds where there is no CUDA toolkit.
+// The few types of the two libraries are declared here, so that bsgen builds where there is no CUDA
+// toolkit.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +43,8 @@ class Toolchain {
   bool has_nvjitlink() const { return info.nvjitlink_major != 0; }
 };
 
-// What goes together: NVRTC of 12.4 or newer, nvJitLink (if any) not older than NVRTC. kMissing names the versions.
+// What goes together: NVRTC of 12.4 or newer, nvJitLink (if any) not older than NVRTC. kMissing
+// names the versions.
 Status check_versions(const ToolchainInfo& info);
 
 }  // namespace bsgen::nvrtc

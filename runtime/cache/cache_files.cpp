@@ -17,7 +17,7 @@ namespace {
 
 struct Counter {
   std::string_view label;
-  std::uint64_t CacheStats::*member;
+  std::uint64_t CacheStats::* member;
 };
 constexpr Counter kCounters[] = {{"hits_memory", &CacheStats::hits_memory},
                                  {"hits_disk", &CacheStats::hits_disk},
@@ -26,7 +26,9 @@ constexpr Counter kCounters[] = {{"hits_memory", &CacheStats::hits_memory},
                                  {"corrupt", &CacheStats::corrupt}};
 constexpr std::size_t kMostCounterBytes = 4096;
 
-std::string counters_path(const std::string& directory) { return directory + "/counters"; }
+std::string counters_path(const std::string& directory) {
+  return directory + "/counters";
+}
 
 std::string read_up_to(int fd, std::size_t most) {
   std::string text(most, '\0');
@@ -44,7 +46,8 @@ CacheStats parse_counters(std::string_view text) {
     const auto blank = line.find(' ');
     if (blank == std::string_view::npos) continue;
     for (const auto& [label, member] : kCounters)
-      if (line.substr(0, blank) == label) std::from_chars(line.data() + blank + 1, line.data() + line.size(), stats.*member);
+      if (line.substr(0, blank) == label)
+        std::from_chars(line.data() + blank + 1, line.data() + line.size(), stats.*member);
   }
   return stats;
 }
@@ -55,14 +58,20 @@ File::~File() {
   if (fd_ >= 0) close(fd_);
 }
 
-std::string entries_directory(const std::string& directory) { return directory + "/v1"; }
-std::string quarantine_directory(const std::string& directory) { return directory + "/quarantine"; }
+std::string entries_directory(const std::string& directory) {
+  return directory + "/v1";
+}
+std::string quarantine_directory(const std::string& directory) {
+  return directory + "/quarantine";
+}
 std::string entry_path(const std::string& directory, const std::string& hex) {
   return entries_directory(directory) + "/" + hex.substr(0, 2) + "/" + hex.substr(2);
 }
 
 bool is_hex(std::string_view text, std::size_t digits) {
-  return text.size() == digits && std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return text.size() == digits && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
 }
 
 std::optional<std::string> read_own_file(const std::string& path, struct stat* status) {
@@ -71,7 +80,8 @@ std::optional<std::string> read_own_file(const std::string& path, struct stat* s
   struct stat own;
   struct stat& facts = status ? *status : own;
   if (!file.ok() || fstat(file.fd(), &facts) != 0) return std::nullopt;
-  if (!S_ISREG(facts.st_mode) || (facts.st_uid != geteuid() && facts.st_uid != 0) || static_cast<std::uint64_t>(facts.st_size) > kLargestEntry) {
+  if (!S_ISREG(facts.st_mode) || (facts.st_uid != geteuid() && facts.st_uid != 0) ||
+      static_cast<std::uint64_t>(facts.st_size) > kLargestEntry) {
     errno = EPERM;
     return std::nullopt;
   }
@@ -103,7 +113,9 @@ std::string distrust(const std::string& directory) {
   if (stat(directory.c_str(), &facts) != 0) return std::strerror(errno);
   if (!S_ISDIR(facts.st_mode)) return "it is not a folder";
   // Whoever can write here can have code of his choice run on the GPU by this process.
-  if (facts.st_uid != geteuid()) return fmt::format("it belongs to user {}, this process runs as user {}", facts.st_uid, geteuid());
+  if (facts.st_uid != geteuid())
+    return fmt::format("it belongs to user {}, this process runs as user {}", facts.st_uid,
+                       geteuid());
   if (facts.st_mode & S_IWOTH) return "everybody may write to it (chmod o-w)";
   return {};
 }
@@ -120,7 +132,9 @@ std::string why_unusable(const std::string& directory) {
   }
   if (there == directory)
     if (std::string why = distrust(directory); !why.empty()) return why;
-  return access(there.c_str(), W_OK | X_OK) == 0 ? "" : fmt::format("{}: {}", there, std::strerror(errno));
+  return access(there.c_str(), W_OK | X_OK) == 0
+             ? ""
+             : fmt::format("{}: {}", there, std::strerror(errno));
 }
 
 CacheStats read_counters(const std::string& directory) {
@@ -129,9 +143,11 @@ CacheStats read_counters(const std::string& directory) {
 }
 
 bool add_counters(const std::string& directory, const CacheStats& delta) {
-  const File file(open(counters_path(directory).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const File file(
+      open(counters_path(directory).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.ok()) return false;
-  // The lock goes with the descriptor, so a dead holder holds nothing. Counting is not worth waiting long for.
+  // The lock goes with the descriptor, so a dead holder holds nothing. Counting is not worth
+  // waiting long for.
   for (int attempt = 0; flock(file.fd(), LOCK_EX | LOCK_NB) != 0; ++attempt) {
     if (attempt == 20) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -142,7 +158,8 @@ bool add_counters(const std::string& directory, const CacheStats& delta) {
     total.*member += delta.*member;
     text += fmt::format("{} {}\n", label, total.*member);
   }
-  return pwrite(file.fd(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) && ftruncate(file.fd(), static_cast<off_t>(text.size())) == 0;
+  return pwrite(file.fd(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+         ftruncate(file.fd(), static_cast<off_t>(text.size())) == 0;
 }
 
 }  // namespace bsgen::runtime

@@ -27,21 +27,25 @@ class File {
   int fd_;
 };
 
-inline constexpr std::uint64_t kLargestEntry = 256ull << 20;  // what is bigger was not written by bsgen
+inline constexpr std::uint64_t kLargestEntry = 256ull
+                                               << 20;  // what is bigger was not written by bsgen
 
 std::string entries_directory(const std::string& directory);     // DIR/v1
 std::string quarantine_directory(const std::string& directory);  // DIR/quarantine
 std::string entry_path(const std::string& directory, const std::string& hex);
 bool is_hex(std::string_view text, std::size_t digits);
 
-// Whole contents of a regular file that this user (or root) owns. errno tells why not; ELOOP and EPERM: a link, somebody else's.
+// Whole contents of a regular file that this user (or root) owns. errno tells why not; ELOOP and
+// EPERM: a link, somebody else's.
 std::optional<std::string> read_own_file(const std::string& path, struct stat* status = nullptr);
 bool write_all(int fd, std::string_view bytes);
 
-// Why the folder cannot be trusted with code, in words; empty where it can: a folder, this user's, not writable by others.
+// Why the folder cannot be trusted with code, in words; empty where it can: a folder, this user's,
+// not writable by others.
 std::string distrust(const std::string& directory);
 
-// Why entries cannot be kept there, as far as can be told without making anything; empty where they can.
+// Why entries cannot be kept there, as far as can be told without making anything; empty where they
+// can.
 std::string why_unusable(const std::string& directory);
 
 // Counters of past processes: labelled lines. Zeros where there is no file or it is damaged.

@@ -30,15 +30,18 @@ std::vector<Named> contents(const std::string& folder) {
   if (!open) return found;
   while (const dirent* item = readdir(open)) {
     Named named{item->d_name, folder + "/" + item->d_name, {}};
-    if (named.name == "." || named.name == ".." || lstat(named.path.c_str(), &named.facts) != 0) continue;
+    if (named.name == "." || named.name == ".." || lstat(named.path.c_str(), &named.facts) != 0)
+      continue;
     found.push_back(std::move(named));
   }
   closedir(open);
-  std::sort(found.begin(), found.end(), [](const Named& a, const Named& b) { return a.name < b.name; });
+  std::sort(found.begin(), found.end(),
+            [](const Named& a, const Named& b) { return a.name < b.name; });
   return found;
 }
 
-void for_each_entry(const std::string& directory, const std::function<void(const std::string& hex, const Named&)>& visit) {
+void for_each_entry(const std::string& directory,
+                    const std::function<void(const std::string& hex, const Named&)>& visit) {
   for (const Named& folder : contents(entries_directory(directory))) {
     if (!is_hex(folder.name, 2) || !S_ISDIR(folder.facts.st_mode)) continue;
     for (const Named& file : contents(folder.path))
@@ -47,13 +50,21 @@ void for_each_entry(const std::string& directory, const std::function<void(const
 }
 
 Status check_directory(const std::string& directory) {
-  if (directory.empty()) return Status(ErrorCode::kInvalidArgument, "cache: neither XDG_CACHE_HOME nor HOME names a folder; name one with --cache-dir");
+  if (directory.empty())
+    return Status(
+        ErrorCode::kInvalidArgument,
+        "cache: neither XDG_CACHE_HOME nor HOME names a folder; name one with --cache-dir");
   struct stat facts;
   if (stat(directory.c_str(), &facts) != 0)
-    return errno == ENOENT ? Status() : Status(ErrorCode::kIo, fmt::format("cache: {} cannot be read: {}", directory, std::strerror(errno)));
-  if (!S_ISDIR(facts.st_mode)) return Status(ErrorCode::kInvalidArgument, fmt::format("cache: {} is not a folder", directory));
+    return errno == ENOENT ? Status()
+                           : Status(ErrorCode::kIo, fmt::format("cache: {} cannot be read: {}",
+                                                                directory, std::strerror(errno)));
+  if (!S_ISDIR(facts.st_mode))
+    return Status(ErrorCode::kInvalidArgument, fmt::format("cache: {} is not a folder", directory));
   DIR* open = opendir(directory.c_str());
-  if (!open) return Status(ErrorCode::kIo, fmt::format("cache: {} cannot be read: {}", directory, std::strerror(errno)));
+  if (!open)
+    return Status(ErrorCode::kIo,
+                  fmt::format("cache: {} cannot be read: {}", directory, std::strerror(errno)));
   closedir(open);
   return {};
 }
@@ -63,13 +74,15 @@ Status check_own_directory(const std::string& directory) {
   BSGEN_TRY(check_directory(directory));
   if (access(directory.c_str(), F_OK) != 0) return {};
   if (const std::string why = distrust(directory); !why.empty())
-    return Status(ErrorCode::kInvalidArgument, fmt::format("cache: {} is not touched: {}", directory, why));
+    return Status(ErrorCode::kInvalidArgument,
+                  fmt::format("cache: {} is not touched: {}", directory, why));
   return {};
 }
 
 Status remove(const Named& file, PruneResult& result) {
   if (unlink(file.path.c_str()) != 0 && errno != ENOENT)
-    return Status(ErrorCode::kIo, fmt::format("cache: {} cannot be removed: {}", file.path, std::strerror(errno)));
+    return Status(ErrorCode::kIo,
+                  fmt::format("cache: {} cannot be removed: {}", file.path, std::strerror(errno)));
   ++result.removed;
   result.removed_bytes += static_cast<std::uint64_t>(file.facts.st_size);
   return {};
@@ -106,8 +119,11 @@ CacheListing::Item read_item(const std::string& hex, const Named& file, bool che
 Expected<CacheListing> list_cache(const std::string& directory, bool check) {
   BSGEN_TRY(check_directory(directory));
   CacheListing listing;
-  for_each_entry(directory, [&](const std::string& hex, const Named& file) { listing.entries.push_back(read_item(hex, file, check)); });
-  for (const Named& file : contents(quarantine_directory(directory))) listing.quarantined.push_back(file.name);
+  for_each_entry(directory, [&](const std::string& hex, const Named& file) {
+    listing.entries.push_back(read_item(hex, file, check));
+  });
+  for (const Named& file : contents(quarantine_directory(directory)))
+    listing.quarantined.push_back(file.name);
   return listing;
 }
 
@@ -116,13 +132,15 @@ Expected<PruneResult> prune_cache(const std::string& directory, const PruneLimit
   PruneResult result;
   std::vector<Named> files;
   for_each_entry(directory, [&](const std::string&, const Named& file) { files.push_back(file); });
-  std::sort(files.begin(), files.end(), [](const Named& a, const Named& b) { return a.facts.st_mtime < b.facts.st_mtime; });
+  std::sort(files.begin(), files.end(),
+            [](const Named& a, const Named& b) { return a.facts.st_mtime < b.facts.st_mtime; });
   const std::time_t now = std::time(nullptr);
   std::uint64_t total = 0;
   for (const Named& file : files) total += static_cast<std::uint64_t>(file.facts.st_size);
   for (const Named& file : files) {
     const std::uint64_t bytes = static_cast<std::uint64_t>(file.facts.st_size);
-    const bool old = limits.older_than_seconds && now - file.facts.st_mtime > *limits.older_than_seconds;
+    const bool old =
+        limits.older_than_seconds && now - file.facts.st_mtime > *limits.older_than_seconds;
     const bool too_much = limits.max_bytes && total > *limits.max_bytes;
     if (!old && !too_much) {
       ++result.kept;
@@ -145,11 +163,13 @@ Expected<PruneResult> clear_cache(const std::string& directory) {
     if (status.ok()) status = remove(file, result);
   });
   BSGEN_TRY(status);
-  const std::string entries = entries_directory(directory), quarantine = quarantine_directory(directory);
+  const std::string entries = entries_directory(directory),
+                    quarantine = quarantine_directory(directory);
   for (const std::string& folder : {entries + "/tmp", quarantine})
     for (const Named& file : contents(folder)) unlink(file.path.c_str());
   unlink((directory + "/counters").c_str());
-  // Folders go where they are empty by now; a folder that somebody put something of his own into stays.
+  // Folders go where they are empty by now; a folder that somebody put something of his own into
+  // stays.
   for (const Named& folder : contents(entries)) rmdir(folder.path.c_str());
   for (const std::string& folder : {entries, quarantine}) rmdir(folder.c_str());
   return result;

@@ -1,7 +1,8 @@
 // compile() with the cache in front of it: for whoever wants a kernel's image, and no device.
 //
 //   CompileReport report;
-//   BSGEN_ASSIGN(CompiledKernel compiled, runtime::cached_compile(layout, problem, arch, options, {.directory = dir}, &report));
+//   BSGEN_ASSIGN(CompiledKernel compiled, runtime::cached_compile(layout, problem, arch, options,
+//   {.directory = dir}, &report));
 #pragma once
 
 #include "bsgen/compiler.h"
@@ -10,18 +11,21 @@
 namespace bsgen::runtime {
 
 struct CacheOptions {
-  std::string directory = {};  // empty: BSGEN_CACHE_DIR, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
-  bool enabled = true;    // false: compile, and neither read nor write a cache
+  std::string directory =
+      {};               // empty: BSGEN_CACHE_DIR, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
+  bool enabled = true;  // false: compile, and neither read nor write a cache
   std::string cuda_dir = {};  // empty: BSGEN_CUDA_DIR, then the usual places
-  Logger logger = {};     // warnings about the cache; empty: silent
+  Logger logger = {};         // warnings about the cache; empty: silent
 };
 
-// Plan, schedule and source are always made; the image comes from the cache or, the same bytes, from the compilers. In `report`
-// the times of stages that did not run are 0. (image.nvrtc_ms and assemble_ms say what the image once took.)
-Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
+// Plan, schedule and source are always made; the image comes from the cache or, the same bytes,
+// from the compilers. In `report` the times of stages that did not run are 0. (image.nvrtc_ms and
+// assemble_ms say what the image once took.)
+Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& problem,
+                                        const Arch& arch, const CompileOptions& options,
                                         const CacheOptions& cache, CompileReport* report = nullptr);
 // The same from a plan that somebody kept, which must belong to the layout (plan::check_against).
-Expected<CompiledKernel> cached_compile(const Layout& layout, const plan::KernelPlan& plan, const CacheOptions& cache,
-                                        CompileReport* report = nullptr);
+Expected<CompiledKernel> cached_compile(const Layout& layout, const plan::KernelPlan& plan,
+                                        const CacheOptions& cache, CompileReport* report = nullptr);
 
 }  // namespace bsgen::runtime

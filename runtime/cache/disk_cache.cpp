@@ -16,7 +16,8 @@
 namespace bsgen::runtime {
 namespace {
 
-constexpr std::time_t kUseIsRecorded = 3600;  // seconds: a hit renews an entry's time at most this often
+constexpr std::time_t kUseIsRecorded =
+    3600;  // seconds: a hit renews an entry's time at most this often
 
 std::string absolute_variable(const char* name) {
   const char* value = std::getenv(name);
@@ -36,14 +37,17 @@ bool make_folders(const std::string& path) {
   return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
 }
 
-// A file without a name, in the folder where it will get one; nothing remains of it if the process dies. Not every file
-// system has them.
-bool publish_nameless(const std::string& folder, const std::string& path, std::string_view bytes, bool& supported) {
+// A file without a name, in the folder where it will get one; nothing remains of it if the process
+// dies. Not every file system has them.
+bool publish_nameless(const std::string& folder, const std::string& path, std::string_view bytes,
+                      bool& supported) {
   const File file(open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
   supported = file.ok();
   if (!file.ok() || !write_all(file.fd(), bytes)) return false;
   const std::string link = fmt::format("/proc/self/fd/{}", file.fd());
-  if (linkat(AT_FDCWD, link.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST) return true;  // somebody equal was first
+  if (linkat(AT_FDCWD, link.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0 ||
+      errno == EEXIST)
+    return true;                                       // somebody equal was first
   supported = errno != ENOENT && errno != EOPNOTSUPP;  // no /proc here
   return false;
 }
@@ -70,12 +74,15 @@ std::string cache_directory(const std::string& named) {
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     return error ? named : path;
   }
-  if (const std::string xdg = absolute_variable("XDG_CACHE_HOME"); !xdg.empty()) return xdg + "/bsgen";
-  if (const std::string home = absolute_variable("HOME"); !home.empty()) return home + "/.cache/bsgen";
+  if (const std::string xdg = absolute_variable("XDG_CACHE_HOME"); !xdg.empty())
+    return xdg + "/bsgen";
+  if (const std::string home = absolute_variable("HOME"); !home.empty())
+    return home + "/.cache/bsgen";
   return {};
 }
 
-DiskCache::DiskCache(std::string directory, Logger logger) : directory_(std::move(directory)), logger_(std::move(logger)) {}
+DiskCache::DiskCache(std::string directory, Logger logger)
+    : directory_(std::move(directory)), logger_(std::move(logger)) {}
 
 void DiskCache::warn(const std::string& cause, const std::string& message) {
   {
@@ -87,7 +94,8 @@ void DiskCache::warn(const std::string& cause, const std::string& message) {
 
 bool DiskCache::usable(bool for_writing) {
   const auto refuse = [&](const std::string& why) {
-    warn("directory", fmt::format("cache: {} cannot be used: {}; kernels are kept in memory only; name another folder with --cache-dir or BSGEN_CACHE_DIR",
+    warn("directory", fmt::format("cache: {} cannot be used: {}; kernels are kept in memory only; "
+                                  "name another folder with --cache-dir or BSGEN_CACHE_DIR",
                                   directory_.empty() ? "the default folder" : directory_, why));
     return false;
   };
@@ -102,7 +110,9 @@ bool DiskCache::usable(bool for_writing) {
   return true;
 }
 
-std::string DiskCache::path_of(const std::string& hex) const { return entry_path(directory_, hex); }
+std::string DiskCache::path_of(const std::string& hex) const {
+  return entry_path(directory_, hex);
+}
 
 DiskCache::Found DiskCache::find(const KernelKey& key) {
   if (!usable(false)) return {};
@@ -111,7 +121,8 @@ DiskCache::Found DiskCache::find(const KernelKey& key) {
   const auto bytes = read_own_file(path, &facts);
   if (!bytes) {
     if (errno != ENOENT && errno != ENOTDIR)
-      warn("read", fmt::format("cache: {} cannot be read: {}; the kernel is compiled again", path, std::strerror(errno)));
+      warn("read", fmt::format("cache: {} cannot be read: {}; the kernel is compiled again", path,
+                               std::strerror(errno)));
     return {};
   }
   EntryReading reading = read_entry(*bytes);
@@ -122,11 +133,15 @@ DiskCache::Found DiskCache::find(const KernelKey& key) {
   }
   if (reading.state == EntryState::kDamaged) {
     const bool moved = quarantine(path, hex);
-    warn("damaged " + hex, fmt::format("cache: {} is damaged: {}; {}; the kernel is compiled again", path, reading.why,
-                                       moved ? "moved to quarantine" : fmt::format("it cannot be moved aside: {}", std::strerror(errno))));
+    warn(
+        "damaged " + hex,
+        fmt::format("cache: {} is damaged: {}; {}; the kernel is compiled again", path, reading.why,
+                    moved ? "moved to quarantine"
+                          : fmt::format("it cannot be moved aside: {}", std::strerror(errno))));
     return {std::nullopt, true};
   }
-  if (std::time(nullptr) - facts.st_mtime > kUseIsRecorded) utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+  if (std::time(nullptr) - facts.st_mtime > kUseIsRecorded)
+    utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
   return {std::move(reading.entry), false};
 }
 
@@ -137,7 +152,8 @@ bool DiskCache::quarantine(const std::string& path, const std::string& hex) {
     const std::string aside = fmt::format("{}/{}.{}", folder, hex, n);
     struct stat facts;
     if (lstat(aside.c_str(), &facts) == 0) continue;
-    return rename(path.c_str(), aside.c_str()) == 0 || errno == ENOENT;  // another process may have been quicker
+    return rename(path.c_str(), aside.c_str()) == 0 ||
+           errno == ENOENT;  // another process may have been quicker
   }
   return unlink(path.c_str()) == 0;
 }
@@ -154,11 +170,13 @@ void DiskCache::store(const KernelKey& key, const Entry& entry) {
   if (!usable(true)) return;
   // Nothing is synced: what a power cut tears, the digest finds, and it costs one compile.
   if (!publish(path_of(key.hex()), write_entry(entry)))
-    warn("write", fmt::format("cache: {} cannot be written to: {}; kernels are kept in memory only", directory_, std::strerror(errno)));
+    warn("write", fmt::format("cache: {} cannot be written to: {}; kernels are kept in memory only",
+                              directory_, std::strerror(errno)));
 }
 
 void DiskCache::add_counts(const CacheStats& delta) {
-  if (delta.hits_memory + delta.hits_disk + delta.misses + delta.compiles + delta.corrupt == 0) return;
+  if (delta.hits_memory + delta.hits_disk + delta.misses + delta.compiles + delta.corrupt == 0)
+    return;
   if (!directory_.empty() && distrust(directory_).empty()) (void)add_counters(directory_, delta);
 }
 

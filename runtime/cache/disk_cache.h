@@ -1,12 +1,13 @@
-// DiskCache: a folder of entries, one immutable file each. Every error of the world is a miss, told once, never a failure.
+// DiskCache: a folder of entries, one immutable file each. Every error of the world is a miss, told
+// once, never a failure.
 //
 //   DIR/v1/ab/cdef...     an entry; its key's digest is abcdef...
 //   DIR/v1/tmp/           files on their way (only where the file system has no nameless files)
 //   DIR/quarantine/       damaged entries that were moved aside
 //   DIR/counters          what past processes counted
 //
-// An entry appears whole or not at all; two processes that make the same one do no harm. No locks: readers and writers of
-// any number share a folder. Thread-safe.
+// An entry appears whole or not at all; two processes that make the same one do no harm. No locks:
+// readers and writers of any number share a folder. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@
 
 namespace bsgen::runtime {
 
-// `named`, else $XDG_CACHE_HOME/bsgen, else ~/.cache/bsgen; empty where neither variable is an absolute path.
+// `named`, else $XDG_CACHE_HOME/bsgen, else ~/.cache/bsgen; empty where neither variable is an
+// absolute path.
 std::string cache_directory(const std::string& named);
 
 class DiskCache {
@@ -65,10 +67,11 @@ struct CacheListing {
     std::string why;
     Record meta;  // of a sound entry: arch, entry, about ...
   };
-  std::vector<Item> entries;      // by key
+  std::vector<Item> entries;             // by key
   std::vector<std::string> quarantined;  // file names
 };
-Expected<CacheListing> list_cache(const std::string& directory, bool check);  // check: read and verify each; else names and sizes
+Expected<CacheListing> list_cache(const std::string& directory,
+                                  bool check);  // check: read and verify each; else names and sizes
 
 struct PruneLimits {
   std::optional<std::uint64_t> max_bytes = {};

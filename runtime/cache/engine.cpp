@@ -15,9 +15,12 @@ using namespace runtime;
 
 std::string_view name(KernelOrigin origin) {
   switch (origin) {
-    case KernelOrigin::kMemory: return "memory";
-    case KernelOrigin::kDisk: return "disk";
-    case KernelOrigin::kCompiled: return "compiled";
+    case KernelOrigin::kMemory:
+      return "memory";
+    case KernelOrigin::kDisk:
+      return "disk";
+    case KernelOrigin::kCompiled:
+      return "compiled";
   }
   return "?";
 }
@@ -28,8 +31,8 @@ struct Engine::Request::Data {
   Digest id;  // of the loaded kernel: code, plan, bound layout and device
 };
 
-// Two tables: loaded kernels by request, and, inside the store, images by code; in tier table many of the former share one of
-// the latter.
+// Two tables: loaded kernels by request, and, inside the store, images by code; in tier table many
+// of the former share one of the latter.
 struct Engine::State {
   struct Loaded {
     Kernel kernel;
@@ -48,7 +51,9 @@ struct Engine::State {
         environment(variables.status()),
         store({.memory = true,
                .disk = options.disk_cache,
-               .directory = cache_directory(!options.cache_dir.empty() || !variables ? options.cache_dir : variables->cache_dir),
+               .directory =
+                   cache_directory(!options.cache_dir.empty() || !variables ? options.cache_dir
+                                                                            : variables->cache_dir),
                .memory_entries = options.memory_entries,
                .logger = options.logger}),
         kernels(options.memory_entries) {
@@ -63,8 +68,11 @@ struct Engine::State {
       return Loaded{*kernel, KernelOrigin::kMemory};
     }
     const Prepared& prepared = request.prepared;
-    BSGEN_ASSIGN(const KernelStore::Result result, store.get(prepared.key, about(prepared.plan), [&] { return compile_image(prepared); }));
-    BSGEN_ASSIGN(Kernel kernel, load_kernel(request.device, prepared.plan, prepared.schedule, *result.image));
+    BSGEN_ASSIGN(
+        const KernelStore::Result result,
+        store.get(prepared.key, about(prepared.plan), [&] { return compile_image(prepared); }));
+    BSGEN_ASSIGN(Kernel kernel,
+                 load_kernel(request.device, prepared.plan, prepared.schedule, *result.image));
     kernels.insert(request.id, std::make_shared<const Kernel>(kernel));
     return Loaded{std::move(kernel), result.origin};
   }
@@ -72,7 +80,8 @@ struct Engine::State {
 
 namespace {
 
-// The kernel of a request holds its device, so an address in the table belongs to one device for as long as it is there.
+// The kernel of a request holds its device, so an address in the table belongs to one device for as
+// long as it is there.
 Digest request_id(const Prepared& prepared, const Device& device) {
   Record record;
   record.add("key", prepared.key.digest.view());
@@ -86,18 +95,24 @@ Digest request_id(const Prepared& prepared, const Device& device) {
 
 }  // namespace
 
-Engine::Engine(EngineOptions options) : state_(std::make_unique<State>(std::move(options), Environment::read())) {}
+Engine::Engine(EngineOptions options)
+    : state_(std::make_unique<State>(std::move(options), Environment::read())) {}
 Engine::~Engine() = default;
 
-Expected<Engine::Request> Engine::request(const Layout& layout, const Problem& problem, std::shared_ptr<Device> device,
+Expected<Engine::Request> Engine::request(const Layout& layout, const Problem& problem,
+                                          std::shared_ptr<Device> device,
                                           const CompileOptions& options, std::optional<Arch> arch) {
   BSGEN_TRY(state_->environment);
-  if (!device) return Status(ErrorCode::kInvalidArgument, "engine: the device is null; Device::open(\"auto\") opens one");
+  if (!device)
+    return Status(ErrorCode::kInvalidArgument,
+                  "engine: the device is null; Device::open(\"auto\") opens one");
   CompileOptions completed = options;
   if (completed.template_dir.empty()) completed.template_dir = state_->template_dir;
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch.value_or(device->info().arch), completed, state_->options.cuda_dir));
+  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch.value_or(device->info().arch),
+                                          completed, state_->options.cuda_dir));
   const Digest id = request_id(prepared, *device);
-  return Request(std::make_shared<const Request::Data>(Request::Data{std::move(device), std::move(prepared), id}));
+  return Request(std::make_shared<const Request::Data>(
+      Request::Data{std::move(device), std::move(prepared), id}));
 }
 
 Expected<Kernel> Engine::kernel(const Request& request, CompileReport* report) {
@@ -107,7 +122,8 @@ Expected<Kernel> Engine::kernel(const Request& request, CompileReport* report) {
   if (kernel) {
     state_->store.count_memory_hit();
   } else {
-    BSGEN_ASSIGN(const State::Loaded loaded, state_->flights.run(data.id, [&] { return state_->load(data); }));
+    BSGEN_ASSIGN(const State::Loaded loaded,
+                 state_->flights.run(data.id, [&] { return state_->load(data); }));
     kernel = std::make_shared<const Kernel>(loaded.kernel);
     origin = loaded.origin;
   }
@@ -121,12 +137,15 @@ Expected<Kernel> Engine::kernel(const Request& request, CompileReport* report) {
   return *kernel;
 }
 
-Expected<Kernel> Engine::kernel(const Layout& layout, const Problem& problem, std::shared_ptr<Device> device, const CompileOptions& options,
+Expected<Kernel> Engine::kernel(const Layout& layout, const Problem& problem,
+                                std::shared_ptr<Device> device, const CompileOptions& options,
                                 CompileReport* report) {
   BSGEN_ASSIGN(const Request planned, request(layout, problem, std::move(device), options));
   return kernel(planned, report);
 }
 
-CacheStats Engine::stats() const { return state_->store.stats(); }
+CacheStats Engine::stats() const {
+  return state_->store.stats();
+}
 
 }  // namespace bsgen

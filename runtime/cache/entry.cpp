@@ -27,7 +27,8 @@ Record image_facts(const Entry& entry) {
   meta.add("spill_bytes", image.resources.spill_bytes);
   meta.add("local_bytes", image.resources.local_bytes);
   meta.add("code_bytes", image.resources.code_bytes);
-  meta.add("nvrtc_ms", fmt::format("{}", image.nvrtc_ms));  // shortest text that reads back to the same number
+  meta.add("nvrtc_ms",
+           fmt::format("{}", image.nvrtc_ms));  // shortest text that reads back to the same number
   meta.add("assemble_ms", fmt::format("{}", image.assemble_ms));
   for (const auto& [label, value] : entry.about.fields()) meta.add("about " + label, value);
   return meta;
@@ -43,7 +44,8 @@ bool restore_facts(const Record& meta, Entry& entry) {
   KernelImage& image = entry.image;
   image.arch = *parsed;
   image.entry = *name;
-  image.resources = {number("registers"), number("shared_bytes"), number("spill_bytes"), number("local_bytes"), number("code_bytes")};
+  image.resources = {number("registers"), number("shared_bytes"), number("spill_bytes"),
+                     number("local_bytes"), number("code_bytes")};
   image.nvrtc_ms = meta.real("nvrtc_ms");
   image.assemble_ms = meta.real("assemble_ms");
   for (const auto& [label, value] : meta.fields())
@@ -55,7 +57,8 @@ bool restore_facts(const Record& meta, Entry& entry) {
 
 std::string write_entry(const Entry& entry) {
   const std::string key = entry.key.bytes(), meta = image_facts(entry).bytes();
-  const std::string_view cubin(reinterpret_cast<const char*>(entry.image.cubin.data()), entry.image.cubin.size());
+  const std::string_view cubin(reinterpret_cast<const char*>(entry.image.cubin.data()),
+                               entry.image.cubin.size());
   std::string body;
   put_section(body, "key", key);
   put_section(body, "meta", meta);
@@ -71,30 +74,39 @@ std::string write_entry(const Entry& entry) {
 }
 
 EntryReading read_entry(std::string_view bytes) {
-  const auto damaged = [](std::string why) { return EntryReading{EntryState::kDamaged, {}, std::move(why)}; };
-  if (bytes.size() < kMagic.size() + 4 + kDigestBytes) return damaged(fmt::format("{} bytes are less than any entry has", bytes.size()));
-  if (sha256(bytes.substr(0, bytes.size() - kDigestBytes)).view() != bytes.substr(bytes.size() - kDigestBytes))
+  const auto damaged = [](std::string why) {
+    return EntryReading{EntryState::kDamaged, {}, std::move(why)};
+  };
+  if (bytes.size() < kMagic.size() + 4 + kDigestBytes)
+    return damaged(fmt::format("{} bytes are less than any entry has", bytes.size()));
+  if (sha256(bytes.substr(0, bytes.size() - kDigestBytes)).view() !=
+      bytes.substr(bytes.size() - kDigestBytes))
     return damaged("its SHA-256 does not match");
   if (!bytes.starts_with(kMagic)) return damaged("it does not begin like an entry");
   std::string_view in = bytes.substr(kMagic.size(), bytes.size() - kMagic.size() - kDigestBytes);
   std::uint32_t format = 0, count = 0;
   take_u32(in, format);
   if (format != kEntryFormat)
-    return {EntryState::kOtherFormat, {}, fmt::format("it has format {}, this bsgen reads format {}", format, kEntryFormat)};
+    return {EntryState::kOtherFormat,
+            {},
+            fmt::format("it has format {}, this bsgen reads format {}", format, kEntryFormat)};
   // What follows carries a right digest, so only a writer with a bug can fail it.
   std::uint64_t total = 0;
-  if (!take_u64(in, total) || total != bytes.size() || !take_u32(in, count)) return damaged("its length does not match");
+  if (!take_u64(in, total) || total != bytes.size() || !take_u32(in, count))
+    return damaged("its length does not match");
   std::map<std::string_view, std::string_view> sections;
   for (std::uint32_t i = 0; i < count; ++i) {
     std::string_view name;
     std::uint64_t size = 0;
-    if (!take_text(in, name) || !take_u64(in, size) || size > in.size()) return damaged("a section reaches past its end");
+    if (!take_text(in, name) || !take_u64(in, size) || size > in.size())
+      return damaged("a section reaches past its end");
     sections[name] = in.substr(0, size);
     in.remove_prefix(size);
   }
   EntryReading reading{EntryState::kSound, {}, {}};
   const auto key = Record::parse(sections["key"]), meta = Record::parse(sections["meta"]);
-  if (!in.empty() || !key || !meta || !restore_facts(*meta, reading.entry)) return damaged("its sections do not parse");
+  if (!in.empty() || !key || !meta || !restore_facts(*meta, reading.entry))
+    return damaged("its sections do not parse");
   reading.entry.key = *key;
   reading.entry.image.ptx = sections["ptx"];
   const auto cubin = std::as_bytes(std::span(sections["cubin"].data(), sections["cubin"].size()));

@@ -4,8 +4,9 @@
 //   per section: name | number of bytes, u64 | bytes          ("key", "meta", "ptx", "cubin")
 //   SHA-256 of all bytes before it
 //
-// Numbers are little-endian, names length-prefixed. A reader skips sections that it does not know. Every format, later ones too,
-// ends with the SHA-256 of all before it, so that damage is told from a version of the future.
+// Numbers are little-endian, names length-prefixed. A reader skips sections that it does not know.
+// Every format, later ones too, ends with the SHA-256 of all before it, so that damage is told from
+// a version of the future.
 #pragma once
 
 #include <string>

@@ -37,18 +37,20 @@ std::vector<std::string> included_headers(const codegen::KernelSource& source) {
     texts.pop_back();
     for (const std::string_view name : includes(text)) {
       const auto header = source.headers.find(std::string(name));
-      if (header != source.headers.end() && found.insert(header->first).second) texts.push_back(header->second);
+      if (header != source.headers.end() && found.insert(header->first).second)
+        texts.push_back(header->second);
     }
   }
   return {found.begin(), found.end()};
 }
 
 ToolchainIdentity identity(const nvrtc::ToolchainInfo& toolchain, const Arch& arch) {
-  return {toolchain.nvrtc_build_id, toolchain.builtins_build_id, toolchain.nvjitlink_build_id, nvrtc::compile_options(toolchain, arch),
-          nvrtc::assemble_options(arch)};
+  return {toolchain.nvrtc_build_id, toolchain.builtins_build_id, toolchain.nvjitlink_build_id,
+          nvrtc::compile_options(toolchain, arch), nvrtc::assemble_options(arch)};
 }
 
-KernelKey kernel_key(const codegen::KernelSource& source, const Arch& arch, const ToolchainIdentity& toolchain) {
+KernelKey kernel_key(const codegen::KernelSource& source, const Arch& arch,
+                     const ToolchainIdentity& toolchain) {
   Record record;
   record.add("schema", kKeySchema);
   record.add("bsgen", BSGEN_VERSION);
@@ -64,7 +66,8 @@ KernelKey kernel_key(const codegen::KernelSource& source, const Arch& arch, cons
   record.add("nvrtc builtins", toolchain.builtins);
   for (const std::string& option : toolchain.compile_options) record.add("nvrtc option", option);
   record.add("nvjitlink", toolchain.nvjitlink);
-  for (const std::string& option : toolchain.assemble_options) record.add("nvjitlink option", option);
+  for (const std::string& option : toolchain.assemble_options)
+    record.add("nvjitlink option", option);
   return KernelKey(std::move(record));
 }
 

@@ -1,8 +1,10 @@
-// KernelKey: what names one compiled kernel. Everything that the image depends on is in it, and nothing else.
+// KernelKey: what names one compiled kernel. Everything that the image depends on is in it, and
+// nothing else.
 //
-// The image is a function of the generated source, the headers that it includes, the architecture, the compilers' options and
-// the compilers themselves (compiler/nvrtc/compile.h), so these are the fields. Layout, problem, plan and CompileOptions act
-// through the source alone: two requests whose source is equal share an entry, as two layouts of one class do in tier table.
+// The image is a function of the generated source, the headers that it includes, the architecture,
+// the compilers' options and the compilers themselves (compiler/nvrtc/compile.h), so these are the
+// fields. Layout, problem, plan and CompileOptions act through the source alone: two requests whose
+// source is equal share an entry, as two layouts of one class do in tier table.
 #pragma once
 
 #include <string>
@@ -34,10 +36,11 @@ struct ToolchainIdentity {
 };
 ToolchainIdentity identity(const nvrtc::ToolchainInfo& toolchain, const Arch& arch);
 
-KernelKey kernel_key(const codegen::KernelSource& source, const Arch& arch, const ToolchainIdentity& toolchain);
+KernelKey kernel_key(const codegen::KernelSource& source, const Arch& arch,
+                     const ToolchainIdentity& toolchain);
 
-// The headers of `source` that its text includes, directly or not, in the order of their names. An #include that is
-// conditional counts.
+// The headers of `source` that its text includes, directly or not, in the order of their names. An
+// #include that is conditional counts.
 std::vector<std::string> included_headers(const codegen::KernelSource& source);
 
 }  // namespace bsgen::runtime

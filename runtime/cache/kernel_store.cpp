@@ -2,7 +2,8 @@
 
 namespace bsgen::runtime {
 
-KernelStore::KernelStore(StoreOptions options) : options_(std::move(options)), memory_(options_.memory_entries, options_.memory_bytes) {
+KernelStore::KernelStore(StoreOptions options)
+    : options_(std::move(options)), memory_(options_.memory_entries, options_.memory_bytes) {
   if (options_.disk) disk_.emplace(options_.directory, options_.logger);
 }
 
@@ -16,7 +17,8 @@ KernelStore::~KernelStore() {
   if (disk_) disk_->add_counts(counts);
 }
 
-Expected<KernelStore::Result> KernelStore::get(const KernelKey& key, const Record& about, const CompileFunction& compile) {
+Expected<KernelStore::Result> KernelStore::get(const KernelKey& key, const Record& about,
+                                               const CompileFunction& compile) {
   if (options_.memory)
     if (SharedImage image = memory_.find(key.digest)) {
       count_memory_hit();
@@ -25,7 +27,9 @@ Expected<KernelStore::Result> KernelStore::get(const KernelKey& key, const Recor
   return flights_.run(key.digest, [&] { return find_or_compile(key, about, compile); });
 }
 
-Expected<KernelStore::Result> KernelStore::find_or_compile(const KernelKey& key, const Record& about, const CompileFunction& compile) {
+Expected<KernelStore::Result> KernelStore::find_or_compile(const KernelKey& key,
+                                                           const Record& about,
+                                                           const CompileFunction& compile) {
   // A flight for this key may have landed between our look into memory and our take-off.
   if (options_.memory)
     if (SharedImage image = memory_.find(key.digest)) {

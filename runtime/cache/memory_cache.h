@@ -1,4 +1,5 @@
-// MemoryCache: a bounded table from digests to shared values, least recently used out first. Thread-safe.
+// MemoryCache: a bounded table from digests to shared values, least recently used out first.
+// Thread-safe.
 #pragma once
 
 #include <array>
@@ -12,20 +13,23 @@
 
 namespace bsgen::runtime {
 
-// `Value` is cheap to copy (a shared pointer). A value that is thrown out lives on with whoever holds it. The bounds hold for
-// each of kShards parts of the table, so the whole holds at most the given number, and may hold somewhat less.
+// `Value` is cheap to copy (a shared pointer). A value that is thrown out lives on with whoever
+// holds it. The bounds hold for each of kShards parts of the table, so the whole holds at most the
+// given number, and may hold somewhat less.
 template <class Value>
 class MemoryCache {
  public:
   MemoryCache(std::size_t max_entries, std::uint64_t max_bytes = ~0ull)
-      : max_entries_(std::max<std::size_t>(1, max_entries / kShards)), max_bytes_(max_bytes == ~0ull ? max_bytes : max_bytes / kShards) {}
+      : max_entries_(std::max<std::size_t>(1, max_entries / kShards)),
+        max_bytes_(max_bytes == ~0ull ? max_bytes : max_bytes / kShards) {}
 
   std::shared_ptr<const Value> find(const Digest& key) {
     Shard& shard = shard_of(key);
     const std::lock_guard lock(shard.mutex);
     const auto it = shard.index.find(key);
     if (it == shard.index.end()) return nullptr;
-    if (it->second != shard.items.begin()) shard.items.splice(shard.items.begin(), shard.items, it->second);
+    if (it->second != shard.items.begin())
+      shard.items.splice(shard.items.begin(), shard.items, it->second);
     return it->second->value;
   }
 
@@ -33,11 +37,14 @@ class MemoryCache {
     Shard& shard = shard_of(key);
     std::list<Item> out;  // destroyed after the lock is given back: unloading a module takes time
     const std::lock_guard lock(shard.mutex);
-    if (const auto it = shard.index.find(key); it != shard.index.end()) drop(shard, it->second, out);
+    if (const auto it = shard.index.find(key); it != shard.index.end())
+      drop(shard, it->second, out);
     shard.items.push_front({key, std::move(value), bytes});
     shard.index.emplace(key, shard.items.begin());
     shard.bytes += bytes;
-    while (shard.items.size() > 1 && (shard.items.size() > max_entries_ || shard.bytes > max_bytes_)) drop(shard, std::prev(shard.items.end()), out);
+    while (shard.items.size() > 1 &&
+           (shard.items.size() > max_entries_ || shard.bytes > max_bytes_))
+      drop(shard, std::prev(shard.items.end()), out);
   }
 
   std::size_t size() const {

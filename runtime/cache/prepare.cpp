@@ -11,12 +11,14 @@ namespace bsgen::runtime {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-double ms_since(Clock::time_point begin) { return std::chrono::duration<double, std::milli>(Clock::now() - begin).count(); }
+double ms_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+}
 
 }  // namespace
 
-Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const CompileOptions& options,
-                           const std::string& cuda_dir) {
+Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan,
+                           const CompileOptions& options, const std::string& cuda_dir) {
   const auto begin = Clock::now();
   plan::Schedule schedule = plan::make_schedule(plan, layout);
   const double plan_ms = ms_since(begin);
@@ -26,11 +28,12 @@ Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const Co
   BSGEN_ASSIGN(const nvrtc::ToolchainInfo info, nvrtc::identify_toolchain(cuda_dir));
   ToolchainIdentity toolchain = identity(info, plan.arch);
   KernelKey key = kernel_key(source, plan.arch, toolchain);
-  return Prepared{std::move(plan), std::move(schedule), std::move(source), cuda_dir, std::move(toolchain), std::move(key), plan_ms, codegen_ms};
+  return Prepared{std::move(plan),      std::move(schedule), std::move(source), cuda_dir,
+                  std::move(toolchain), std::move(key),      plan_ms,           codegen_ms};
 }
 
-Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
-                           const std::string& cuda_dir) {
+Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch,
+                           const CompileOptions& options, const std::string& cuda_dir) {
   const auto begin = Clock::now();
   BSGEN_TRY(problem.validate(layout, arch));
   BSGEN_ASSIGN(plan::KernelPlan plan, plan::choose(layout, problem, arch, options));
@@ -44,8 +47,10 @@ Expected<KernelImage> compile_image(const Prepared& prepared) {
   BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(prepared.cuda_dir));
   // Else the image would be kept under the key of another compiler.
   if (!(identity(nvrtc::info(*toolchain), prepared.plan.arch) == prepared.toolchain))
-    return Status(ErrorCode::kMissing, fmt::format("nvrtc: {} is not the library that was there when this kernel was requested; request it again",
-                                                   nvrtc::info(*toolchain).nvrtc_path));
+    return Status(ErrorCode::kMissing,
+                  fmt::format("nvrtc: {} is not the library that was there when this kernel was "
+                              "requested; request it again",
+                              nvrtc::info(*toolchain).nvrtc_path));
   return nvrtc::compile(*toolchain, prepared.source, prepared.plan.arch);
 }
 

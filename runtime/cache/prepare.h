@@ -17,10 +17,12 @@ struct Prepared {
   double plan_ms = 0, codegen_ms = 0;
 };
 
-Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
-                           const std::string& cuda_dir);
-// From a plan that somebody kept; plan_ms is the schedule's alone. options: the template folder, which no plan names.
-Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan, const CompileOptions& options, const std::string& cuda_dir);
+Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch,
+                           const CompileOptions& options, const std::string& cuda_dir);
+// From a plan that somebody kept; plan_ms is the schedule's alone. options: the template folder,
+// which no plan names.
+Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan,
+                           const CompileOptions& options, const std::string& cuda_dir);
 
 // The image of what was prepared, from the compilers.
 Expected<KernelImage> compile_image(const Prepared& prepared);

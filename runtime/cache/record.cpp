@@ -15,21 +15,30 @@ template <class T>
 bool take(std::string_view& in, T& value) {
   if (in.size() < sizeof value) return false;
   value = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i) value |= static_cast<T>(static_cast<unsigned char>(in[i])) << (8 * i);
+  for (std::size_t i = 0; i < sizeof value; ++i)
+    value |= static_cast<T>(static_cast<unsigned char>(in[i])) << (8 * i);
   in.remove_prefix(sizeof value);
   return true;
 }
 
 }  // namespace
 
-void put_u32(std::string& out, std::uint32_t value) { put(out, value); }
-void put_u64(std::string& out, std::uint64_t value) { put(out, value); }
+void put_u32(std::string& out, std::uint32_t value) {
+  put(out, value);
+}
+void put_u64(std::string& out, std::uint64_t value) {
+  put(out, value);
+}
 void put_text(std::string& out, std::string_view text) {
   put_u32(out, static_cast<std::uint32_t>(text.size()));
   out += text;
 }
-bool take_u32(std::string_view& in, std::uint32_t& value) { return take(in, value); }
-bool take_u64(std::string_view& in, std::uint64_t& value) { return take(in, value); }
+bool take_u32(std::string_view& in, std::uint32_t& value) {
+  return take(in, value);
+}
+bool take_u64(std::string_view& in, std::uint64_t& value) {
+  return take(in, value);
+}
 bool take_text(std::string_view& in, std::string_view& text) {
   std::uint32_t size = 0;
   if (!take_u32(in, size) || size > in.size()) return false;

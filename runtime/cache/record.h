@@ -1,6 +1,8 @@
-// Record: labelled fields in a fixed order, and the bytes that stand for them. What kernel keys and entry metadata are made of.
+// Record: labelled fields in a fixed order, and the bytes that stand for them. What kernel keys and
+// entry metadata are made of.
 //
-// Every label and value is preceded by its length, so that no two different records have the same bytes.
+// Every label and value is preceded by its length, so that no two different records have the same
+// bytes.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +26,8 @@ class Record {
   std::int64_t number(std::string_view label, std::int64_t otherwise = 0) const;
   double real(std::string_view label) const;
 
-  std::string bytes() const;  // count, then length and bytes of each label and value; 32-bit little-endian
+  std::string bytes()
+      const;  // count, then length and bytes of each label and value; 32-bit little-endian
   static std::optional<Record> parse(std::string_view bytes);
   bool operator==(const Record&) const = default;
 

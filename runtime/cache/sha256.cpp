@@ -9,8 +9,10 @@ namespace bsgen::runtime {
 Digest sha256(std::string_view bytes) {
   Digest digest;
   unsigned size = 0;
-  const int done = EVP_Digest(bytes.data(), bytes.size(), digest.bytes.data(), &size, EVP_sha256(), nullptr);
-  BSGEN_ASSERT(done == 1 && size == digest.bytes.size(), "every libcrypto, in FIPS mode too, has SHA-256");
+  const int done =
+      EVP_Digest(bytes.data(), bytes.size(), digest.bytes.data(), &size, EVP_sha256(), nullptr);
+  BSGEN_ASSERT(done == 1 && size == digest.bytes.size(),
+               "every libcrypto, in FIPS mode too, has SHA-256");
   return digest;
 }
 

@@ -11,7 +11,9 @@ namespace bsgen::runtime {
 struct Digest {
   std::array<unsigned char, 32> bytes{};
   std::string hex() const;
-  std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  std::string_view view() const {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
   bool operator==(const Digest&) const = default;
 };
 

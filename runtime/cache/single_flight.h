@@ -12,8 +12,9 @@
 
 namespace bsgen::runtime {
 
-// The first thread to ask for a key works, without any lock held; those that ask before it is done wait for its result, an
-// error included. Nothing is remembered afterwards: the work itself looks into and fills the cache.
+// The first thread to ask for a key works, without any lock held; those that ask before it is done
+// wait for its result, an error included. Nothing is remembered afterwards: the work itself looks
+// into and fills the cache.
 template <class Key, class Value, class Hash>
 class SingleFlight {
  public:

@@ -22,23 +22,32 @@ struct CacheArguments {
   bool json = false;
   std::string max_bytes, older_than;
 
-  std::string where() const { return runtime::cache_directory(directory.empty() ? environment().cache_dir : directory); }
+  std::string where() const {
+    return runtime::cache_directory(directory.empty() ? environment().cache_dir : directory);
+  }
 };
 
-Status wrong(std::string message) { return Status(ErrorCode::kInvalidArgument, std::move(message)); }
+Status wrong(std::string message) {
+  return Status(ErrorCode::kInvalidArgument, std::move(message));
+}
 
 // A whole number and one of `units`' letters, each with its factor; a number alone counts as it is.
-std::optional<std::uint64_t> parse_amount(std::string_view text, const std::vector<std::pair<char, std::uint64_t>>& units) {
+std::optional<std::uint64_t> parse_amount(
+    std::string_view text, const std::vector<std::pair<char, std::uint64_t>>& units) {
   std::uint64_t value = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc()) return std::nullopt;
   if (rest == text.data() + text.size()) return value;
   for (const auto& [letter, factor] : units)
-    if (*rest == letter && rest + 1 == text.data() + text.size() && value <= std::numeric_limits<std::int64_t>::max() / factor) return value * factor;
+    if (*rest == letter && rest + 1 == text.data() + text.size() &&
+        value <= std::numeric_limits<std::int64_t>::max() / factor)
+      return value * factor;
   return std::nullopt;
 }
 
-Json head(const CacheArguments& arguments) { return {{"schema", 1}, {"directory", arguments.where()}}; }
+Json head(const CacheArguments& arguments) {
+  return {{"schema", 1}, {"directory", arguments.where()}};
+}
 
 std::string age(std::int64_t seconds) {
   if (seconds < 120) return fmt::format("{} s", seconds);
@@ -55,8 +64,9 @@ std::string value_of(const Record& record, std::string_view label) {
 Expected<int> stats(const CacheArguments& arguments) {
   BSGEN_ASSIGN(const CacheStats stats, runtime::cache_stats(arguments.where()));
   const std::pair<const char*, std::uint64_t> figures[] = {
-      {"entries", stats.entries},     {"bytes", stats.bytes},   {"hits_memory", stats.hits_memory}, {"hits_disk", stats.hits_disk},
-      {"misses", stats.misses}, {"compiles", stats.compiles}, {"corrupt", stats.corrupt}};
+      {"entries", stats.entries},     {"bytes", stats.bytes},   {"hits_memory", stats.hits_memory},
+      {"hits_disk", stats.hits_disk}, {"misses", stats.misses}, {"compiles", stats.compiles},
+      {"corrupt", stats.corrupt}};
   if (arguments.json) {
     Json json = head(arguments);
     for (const auto& [label, value] : figures) json[label] = value;
@@ -71,15 +81,21 @@ Expected<int> stats(const CacheArguments& arguments) {
 
 const char* state_name(EntryState state) {
   switch (state) {
-    case EntryState::kSound: return "sound";
-    case EntryState::kOtherFormat: return "other format";
-    case EntryState::kDamaged: return "damaged";
+    case EntryState::kSound:
+      return "sound";
+    case EntryState::kOtherFormat:
+      return "other format";
+    case EntryState::kDamaged:
+      return "damaged";
   }
   return "?";
 }
 
 Json item_json(const CacheListing::Item& item) {
-  Json json = {{"key", item.key}, {"state", state_name(item.state)}, {"bytes", item.bytes}, {"age_seconds", item.age_seconds}};
+  Json json = {{"key", item.key},
+               {"state", state_name(item.state)},
+               {"bytes", item.bytes},
+               {"age_seconds", item.age_seconds}};
   if (!item.why.empty()) json["why"] = item.why;
   for (const auto& [label, value] : item.meta.fields()) json[label] = value;
   return json;
@@ -105,11 +121,15 @@ Expected<int> list(const CacheArguments& arguments) {
                    {"age", Align::kRight},
                    {"state", Align::kLeft}});
   for (const auto& item : listing.entries)
-    table.add({item.key.substr(0, 12), value_of(item.meta, "entry"), value_of(item.meta, "arch"), value_of(item.meta, "tier"),
-               value_of(item.meta, "block"), fmt::format("{}", item.bytes), age(item.age_seconds),
-               item.why.empty() ? state_name(item.state) : fmt::format("{}: {}", state_name(item.state), item.why)});
+    table.add({item.key.substr(0, 12), value_of(item.meta, "entry"), value_of(item.meta, "arch"),
+               value_of(item.meta, "tier"), value_of(item.meta, "block"),
+               fmt::format("{}", item.bytes), age(item.age_seconds),
+               item.why.empty() ? state_name(item.state)
+                                : fmt::format("{}: {}", state_name(item.state), item.why)});
   std::string text = listing.entries.empty() ? "" : table.str();
-  text += fmt::format("{} in {}\n", count(static_cast<std::int64_t>(listing.entries.size()), "entry", "entries"), arguments.where());
+  text += fmt::format("{} in {}\n",
+                      count(static_cast<std::int64_t>(listing.entries.size()), "entry", "entries"),
+                      arguments.where());
   for (const std::string& name : listing.quarantined) text += "quarantined: " + name + "\n";
   BSGEN_TRY(print(text));
   return 0;
@@ -127,7 +147,8 @@ Expected<int> verify(const CacheArguments& arguments) {
     json["other_format"] = counts[static_cast<int>(EntryState::kOtherFormat)];
     json["damaged"] = Json::array();
     for (const auto& item : listing.entries)
-      if (item.state == EntryState::kDamaged) json["damaged"].push_back({{"key", item.key}, {"why", item.why}});
+      if (item.state == EntryState::kDamaged)
+        json["damaged"].push_back({{"key", item.key}, {"why", item.why}});
     json["quarantined"] = listing.quarantined;
     json["passed"] = damaged == 0;
     BSGEN_TRY(print_json(json));
@@ -135,11 +156,14 @@ Expected<int> verify(const CacheArguments& arguments) {
   }
   std::string text;
   for (const auto& item : listing.entries)
-    if (item.state == EntryState::kDamaged) text += red("damaged") + fmt::format(" {}: {}\n", item.key, item.why);
+    if (item.state == EntryState::kDamaged)
+      text += red("damaged") + fmt::format(" {}: {}\n", item.key, item.why);
   for (const std::string& name : listing.quarantined) text += fmt::format("quarantined {}\n", name);
-  text += fmt::format("{}: {} sound, {} damaged, {} of another format; {} quarantined\n",
-                      count(static_cast<std::int64_t>(listing.entries.size()), "entry", "entries"), counts[static_cast<int>(EntryState::kSound)], damaged,
-                      counts[static_cast<int>(EntryState::kOtherFormat)], listing.quarantined.size());
+  text +=
+      fmt::format("{}: {} sound, {} damaged, {} of another format; {} quarantined\n",
+                  count(static_cast<std::int64_t>(listing.entries.size()), "entry", "entries"),
+                  counts[static_cast<int>(EntryState::kSound)], damaged,
+                  counts[static_cast<int>(EntryState::kOtherFormat)], listing.quarantined.size());
   BSGEN_TRY(print(text));
   return damaged == 0 ? 0 : 1;
 }
@@ -153,22 +177,36 @@ Status print_removed(const CacheArguments& arguments, const runtime::PruneResult
     json["bytes"] = result.kept_bytes;
     return print_json(json);
   }
-  return print(fmt::format("{} of {} bytes removed, {} of {} bytes kept in {}\n", count(static_cast<std::int64_t>(result.removed), "entry", "entries"),
-                           result.removed_bytes, result.kept, result.kept_bytes, arguments.where()));
+  return print(fmt::format("{} of {} bytes removed, {} of {} bytes kept in {}\n",
+                           count(static_cast<std::int64_t>(result.removed), "entry", "entries"),
+                           result.removed_bytes, result.kept, result.kept_bytes,
+                           arguments.where()));
 }
 
 Expected<int> prune(const CacheArguments& arguments) {
   runtime::PruneLimits limits;
   if (!arguments.max_bytes.empty()) {
-    limits.max_bytes = parse_amount(arguments.max_bytes, {{'K', 1ull << 10}, {'M', 1ull << 20}, {'G', 1ull << 30}});
-    if (!limits.max_bytes) return wrong(fmt::format("cache prune: --max-bytes \"{}\" is no size; write 1000000, 64M or 1G", arguments.max_bytes));
+    limits.max_bytes = parse_amount(arguments.max_bytes,
+                                    {{'K', 1ull << 10}, {'M', 1ull << 20}, {'G', 1ull << 30}});
+    if (!limits.max_bytes)
+      return wrong(
+          fmt::format("cache prune: --max-bytes \"{}\" is no size; write 1000000, 64M or 1G",
+                      arguments.max_bytes));
   }
   if (!arguments.older_than.empty()) {
-    const auto seconds = parse_amount(arguments.older_than, {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}});
-    if (!seconds) return wrong(fmt::format("cache prune: --older-than \"{}\" is no age; write 3600, 90m, 12h or 30d", arguments.older_than));
-    limits.older_than_seconds = static_cast<std::int64_t>(std::min<std::uint64_t>(*seconds, std::numeric_limits<std::int64_t>::max()));
+    const auto seconds =
+        parse_amount(arguments.older_than, {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}});
+    if (!seconds)
+      return wrong(
+          fmt::format("cache prune: --older-than \"{}\" is no age; write 3600, 90m, 12h or 30d",
+                      arguments.older_than));
+    limits.older_than_seconds = static_cast<std::int64_t>(
+        std::min<std::uint64_t>(*seconds, std::numeric_limits<std::int64_t>::max()));
   }
-  if (!limits.max_bytes && !limits.older_than_seconds) return wrong("cache prune: nothing says what to remove; give --max-bytes or --older-than (or bsgen cache clear)");
+  if (!limits.max_bytes && !limits.older_than_seconds)
+    return wrong(
+        "cache prune: nothing says what to remove; give --max-bytes or --older-than (or bsgen "
+        "cache clear)");
   BSGEN_ASSIGN(const runtime::PruneResult result, runtime::prune_cache(arguments.where(), limits));
   BSGEN_TRY(print_removed(arguments, result));
   return 0;
@@ -183,25 +221,37 @@ Expected<int> clear(const CacheArguments& arguments) {
 }  // namespace
 
 void add_cache(CLI::App& app, Action& action) {
-  auto* cache = app.add_subcommand("cache", "what the kernel cache holds, whether it is sound, and making room");
+  auto* cache = app.add_subcommand(
+      "cache", "what the kernel cache holds, whether it is sound, and making room");
   cache->require_subcommand(1);
   auto arguments = std::make_shared<CacheArguments>();
-  const auto add = [&](const char* name, const char* what, Expected<int> (*run)(const CacheArguments&)) {
+  const auto add = [&](const char* name, const char* what,
+                       Expected<int> (*run)(const CacheArguments&)) {
     auto* verb = cache->add_subcommand(name, what);
-    verb->add_option("--cache-dir", arguments->directory, "the cache; default BSGEN_CACHE_DIR, $XDG_CACHE_HOME/bsgen, ~/.cache/bsgen")->type_name("DIR");
+    verb->add_option("--cache-dir", arguments->directory,
+                     "the cache; default BSGEN_CACHE_DIR, $XDG_CACHE_HOME/bsgen, ~/.cache/bsgen")
+        ->type_name("DIR");
     verb->add_flag("--json", arguments->json, "one JSON object on standard output");
-    verb->callback([arguments, run, &action] { action = [arguments, run] { return run(*arguments); }; });
+    verb->callback(
+        [arguments, run, &action] { action = [arguments, run] { return run(*arguments); }; });
     return verb;
   };
   add("stats", "entries, bytes, and what all processes so far counted", stats);
   add("list", "every entry", list);
   add("verify", "check every entry that could be served; exit status 1 if one is damaged", verify);
   auto* prune_verb = add("prune", "remove the least recently used entries", prune);
-  prune_verb->add_option("--max-bytes", arguments->max_bytes, "until so much is left: 1000000, 64M, 1G")->type_name("SIZE");
-  prune_verb->add_option("--older-than", arguments->older_than, "those not used for so long: 3600 (seconds), 90m, 12h, 30d")->type_name("AGE");
+  prune_verb
+      ->add_option("--max-bytes", arguments->max_bytes, "until so much is left: 1000000, 64M, 1G")
+      ->type_name("SIZE");
+  prune_verb
+      ->add_option("--older-than", arguments->older_than,
+                   "those not used for so long: 3600 (seconds), 90m, 12h, 30d")
+      ->type_name("AGE");
   add("clear", "remove all entries, the quarantine and the counts", clear);
-  cache->footer("\nAn entry is one kernel: PTX, cubin and metadata in one file that verifies itself. A damaged one is never served: it is moved\n"
-                "to quarantine and made anew when it is next asked for.");
+  cache->footer(
+      "\nAn entry is one kernel: PTX, cubin and metadata in one file that verifies itself. A "
+      "damaged one is never served: it is moved\n"
+      "to quarantine and made anew when it is next asked for.");
 }
 
 }  // namespace bsgen::cli

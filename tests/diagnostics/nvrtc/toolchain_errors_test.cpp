@@ -14,11 +14,14 @@ namespace {
 
 // A folder of made-up libraries. Their copies are opened and stay open; no two tests share a path.
 struct Folder {
-  fs::path path = fs::canonical(fs::temp_directory_path()) / ("bsgen-toolchain-" + std::to_string(std::random_device{}()));
+  fs::path path = fs::canonical(fs::temp_directory_path()) /
+                  ("bsgen-toolchain-" + std::to_string(std::random_device{}()));
   Folder() { fs::create_directories(path); }
   ~Folder() { fs::remove_all(path); }
   std::string str() const { return path.string(); }
-  void copy(const char* library, const std::string& name) const { fs::copy_file(library, path / name); }
+  void copy(const char* library, const std::string& name) const {
+    fs::copy_file(library, path / name);
+  }
 };
 
 struct Versions {
@@ -32,7 +35,9 @@ struct Versions {
   }
 };
 
-Status missing(const std::string& message) { return Status(ErrorCode::kMissing, message); }
+Status missing(const std::string& message) {
+  return Status(ErrorCode::kMissing, message);
+}
 
 }  // namespace
 
@@ -40,7 +45,8 @@ TEST_CASE("a_folder_without_nvrtc_is_named_with_the_ways_out") {
   const Folder folder;
   CHECK(nvrtc::open_toolchain(folder.str()).status() ==
         missing("nvrtc: libnvrtc not found; looked in " + folder.str() +
-                "; install a CUDA toolkit (12.4 or newer), or pip install nvidia-cuda-nvrtc nvidia-nvjitlink, or name the folder in BSGEN_CUDA_DIR"));
+                "; install a CUDA toolkit (12.4 or newer), or pip install nvidia-cuda-nvrtc "
+                "nvidia-nvjitlink, or name the folder in BSGEN_CUDA_DIR"));
 }
 
 TEST_CASE("an_nvrtc_that_cannot_be_opened_is_named_with_the_loader_s_reason") {
@@ -48,7 +54,8 @@ TEST_CASE("an_nvrtc_that_cannot_be_opened_is_named_with_the_loader_s_reason") {
   std::ofstream(folder.path / "libnvrtc.so.99") << "not a library";
   const Status status = nvrtc::open_toolchain(folder.str()).status();
   CHECK(status.code() == ErrorCode::kMissing);
-  CHECK(status.message().starts_with("nvrtc: libnvrtc not found; looked in " + folder.str() + "; " + folder.str() + "/libnvrtc.so.99: "));
+  CHECK(status.message().starts_with("nvrtc: libnvrtc not found; looked in " + folder.str() + "; " +
+                                     folder.str() + "/libnvrtc.so.99: "));
 }
 
 TEST_CASE("an_nvrtc_without_its_builtins_is_told_apart") {
@@ -56,14 +63,18 @@ TEST_CASE("an_nvrtc_without_its_builtins_is_told_apart") {
   const Versions versions("99.1", "99.1");
   folder.copy(FAKE_NVRTC, "libnvrtc.so.99");
   CHECK(nvrtc::open_toolchain(folder.str()).status() ==
-        missing("nvrtc: " + folder.str() + "/libnvrtc.so.99 needs libnvrtc-builtins.so.99.1 beside it, which cannot be opened; install the whole of CUDA 99.1's NVRTC"));
+        missing("nvrtc: " + folder.str() +
+                "/libnvrtc.so.99 needs libnvrtc-builtins.so.99.1 beside it, which cannot be "
+                "opened; install the whole of CUDA 99.1's NVRTC"));
 }
 
 TEST_CASE("an_nvrtc_that_is_too_old_is_told_with_its_version") {
   const Folder folder;
   const Versions versions("12.3", "12.3");
   folder.copy(FAKE_NVRTC, "libnvrtc.so.12");
-  CHECK(nvrtc::open_toolchain(folder.str()).status() == missing("nvrtc: " + folder.str() + "/libnvrtc.so.12 is version 12.3, bsgen needs 12.4 or newer"));
+  CHECK(nvrtc::open_toolchain(folder.str()).status() ==
+        missing("nvrtc: " + folder.str() +
+                "/libnvrtc.so.12 is version 12.3, bsgen needs 12.4 or newer"));
 }
 
 TEST_CASE("an_nvjitlink_older_than_nvrtc_is_told_with_both_versions") {
@@ -73,7 +84,8 @@ TEST_CASE("an_nvjitlink_older_than_nvrtc_is_told_with_both_versions") {
   folder.copy(FAKE_NVRTC, "libnvrtc-builtins.so.99.1");
   folder.copy(FAKE_NVJITLINK, "libnvJitLink.so.99");
   CHECK(nvrtc::open_toolchain(folder.str()).status() ==
-        missing("nvjitlink: " + folder.str() + "/libnvJitLink.so.99 is version 99.0, older than NVRTC 99.1 (" + folder.str() +
+        missing("nvjitlink: " + folder.str() +
+                "/libnvJitLink.so.99 is version 99.0, older than NVRTC 99.1 (" + folder.str() +
                 "/libnvrtc.so.99) whose PTX it would assemble; install both from one release"));
 }
 
@@ -81,7 +93,8 @@ TEST_CASE("a_library_that_lacks_a_function_is_told_with_its_name") {
   const Folder folder;
   folder.copy(FAKE_NVJITLINK, "libnvrtc.so.99");
   CHECK(nvrtc::open_toolchain(folder.str()).status() ==
-        missing("nvrtc: " + folder.str() + "/libnvrtc.so.99 has no nvrtcGetErrorString; CUDA 12.4 or newer has it"));
+        missing("nvrtc: " + folder.str() +
+                "/libnvrtc.so.99 has no nvrtcGetErrorString; CUDA 12.4 or newer has it"));
 }
 
 TEST_CASE("a_toolchain_that_failed_to_open_is_looked_for_again") {
@@ -108,5 +121,6 @@ TEST_CASE("an_architecture_that_nvrtc_does_not_know_is_told_with_those_it_knows"
   REQUIRE(opened);
   const codegen::KernelSource source{.entry = "k", .name = "k.cu", .cuda = "", .headers = {}};
   CHECK(nvrtc::compile(**opened, source, *Arch::parse("sm_123")).status() ==
-        Status(ErrorCode::kUnsupported, "nvrtc: sm_123 is not known to NVRTC 99.1, which knows sm_80, sm_90"));
+        Status(ErrorCode::kUnsupported,
+               "nvrtc: sm_123 is not known to NVRTC 99.1, which knows sm_80, sm_90"));
 }

@@ -22,7 +22,9 @@ namespace fs = std::filesystem;
 using namespace bsgen::runtime;
 
 struct CacheFolder {
-  fs::path path = fs::temp_directory_path() / ("bsgen-cache-" + std::to_string(std::random_device{}()) + std::to_string(std::random_device{}()));
+  fs::path path =
+      fs::temp_directory_path() / ("bsgen-cache-" + std::to_string(std::random_device{}()) +
+                                   std::to_string(std::random_device{}()));
   ~CacheFolder() {
     std::error_code error;
     fs::remove_all(path, error);
@@ -32,7 +34,8 @@ struct CacheFolder {
   std::size_t quarantined() const {
     std::error_code error;
     std::size_t count = 0;
-    for (fs::directory_iterator it(path / "quarantine", error), end; !error && it != end; ++it) ++count;
+    for (fs::directory_iterator it(path / "quarantine", error), end; !error && it != end; ++it)
+      ++count;
     return count;
   }
 };
@@ -61,7 +64,11 @@ inline KernelImage make_image(int n) {
   image.entry = "kernel_" + std::to_string(n);
   image.ptx = ".visible .entry kernel_" + std::to_string(n) + "()\n";
   for (int i = 0; i < 64; ++i) image.cubin.push_back(static_cast<std::byte>(i * n));
-  image.resources = {.registers = 40 + n, .shared_bytes = 256, .spill_bytes = 8, .local_bytes = 16, .code_bytes = 1024};
+  image.resources = {.registers = 40 + n,
+                     .shared_bytes = 256,
+                     .spill_bytes = 8,
+                     .local_bytes = 16,
+                     .code_bytes = 1024};
   image.nvrtc_ms = 12.345678901234567;
   image.assemble_ms = 0.1;
   return image;
@@ -83,7 +90,8 @@ inline void write_file(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
-// Runs `work` as user nobody in a child process; its result is the exit status. -1: this process may not change its user.
+// Runs `work` as user nobody in a child process; its result is the exit status. -1: this process
+// may not change its user.
 template <class Work>
 int as_nobody(Work work) {
   if (geteuid() != 0) return -1;

@@ -30,7 +30,10 @@ class NoteDevice : public Device {
     if (refuse) return Status(ErrorCode::kDevice, "note: refused");
     return std::make_shared<const DeviceFunction>();
   }
-  Status launch(const DeviceFunction&, const LaunchConfig&, std::span<const std::byte>, Stream) override { return {}; }
+  Status launch(const DeviceFunction&, const LaunchConfig&, std::span<const std::byte>,
+                Stream) override {
+    return {};
+  }
   Status synchronize(Stream) override { return {}; }
 
   std::atomic<int> loads{0};
@@ -44,8 +47,12 @@ class NoteDevice : public Device {
   DeviceInfo info_;
 };
 
-Layout small_layout() { return *Layout::from_bits({1, 1, 0, 1}, 2, 2, {32, 32}); }
-Layout other_layout() { return *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32}); }  // of the same class
+Layout small_layout() {
+  return *Layout::from_bits({1, 1, 0, 1}, 2, 2, {32, 32});
+}
+Layout other_layout() {
+  return *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32});
+}  // of the same class
 CompileOptions table() {
   CompileOptions options;
   options.tier = Tier::kTable;
@@ -101,7 +108,8 @@ TEST_CASE("layouts_of_one_class_share_one_compile_in_tier_table") {
   REQUIRE(b);
   CHECK(first.key == second.key);
   CHECK(second.origin == KernelOrigin::kMemory);
-  CHECK(a->loaded().plan.layout_hash != b->loaded().plan.layout_hash);  // each bound to its own schedule
+  CHECK(a->loaded().plan.layout_hash !=
+        b->loaded().plan.layout_hash);  // each bound to its own schedule
   CHECK(engine.stats().compiles == 1);
   CHECK(device->loads == 2);
 }
@@ -147,7 +155,8 @@ TEST_CASE("a_device_that_refuses_a_kernel_is_asked_again") {
   const auto device = std::make_shared<NoteDevice>();
   Engine engine({.cache_dir = folder.str()});
   device->refuse = true;
-  CHECK(engine.kernel(small_layout(), {}, device, table()).status() == Status(ErrorCode::kDevice, "note: refused"));
+  CHECK(engine.kernel(small_layout(), {}, device, table()).status() ==
+        Status(ErrorCode::kDevice, "note: refused"));
   device->refuse = false;
   CHECK(engine.kernel(small_layout(), {}, device, table()));
   CHECK(engine.stats().compiles == 1);
@@ -170,7 +179,10 @@ TEST_CASE("a_hit_from_a_held_request_takes_less_than_a_microsecond") {
     constexpr int kHits = 10000;
     const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < kHits; ++i) (void)engine.kernel(*request);
-    best = std::min(best, std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin).count() / kHits);
+    best = std::min(
+        best,
+        std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin).count() /
+            kHits);
   }
   std::printf("a hit from a held request: %.0f ns\n", best);
   CHECK(best < 1000);

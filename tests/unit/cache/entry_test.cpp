@@ -7,7 +7,9 @@ using namespace bsgen::test;
 
 namespace {
 
-Entry make_entry(int n) { return {make_key(n).record, make_image(n), make_about()}; }
+Entry make_entry(int n) {
+  return {make_key(n).record, make_image(n), make_about()};
+}
 
 // The same bytes with a right digest at the end, as a writer of another version would leave them.
 std::string resealed(std::string bytes) {
@@ -83,9 +85,11 @@ TEST_CASE("sealed_nonsense_is_damage_and_not_a_crash") {
     std::string bytes = good;
     for (int n = 0; n < 3; ++n) bytes[random() % (bytes.size() - 32)] = static_cast<char>(random());
     const EntryReading reading = read_entry(resealed(bytes));
-    sound += reading.state == EntryState::kSound;  // where text or code changed and its seal with it
+    sound +=
+        reading.state == EntryState::kSound;  // where text or code changed and its seal with it
     if (reading.state != EntryState::kSound) CHECK(!reading.why.empty());
   }
   CHECK(sound < 3000);
-  for (std::size_t size = 0; size < good.size(); ++size) (void)read_entry(resealed(good.substr(0, size) + std::string(32, 'x')));
+  for (std::size_t size = 0; size < good.size(); ++size)
+    (void)read_entry(resealed(good.substr(0, size) + std::string(32, 'x')));
 }

@@ -13,13 +13,16 @@ namespace {
 struct Input {
   codegen::KernelSource source{.entry = "k",
                                .name = "k.cu",
-                               .cuda = "#include <bsgen/a.cuh>\n  #  include \"bsgen/b.cuh\"\nextern \"C\" __global__ void k() {}\n",
+                               .cuda =
+                                   "#include <bsgen/a.cuh>\n  #  include \"bsgen/b.cuh\"\nextern "
+                                   "\"C\" __global__ void k() {}\n",
                                .headers = {{"bsgen/a.cuh", "#include <bsgen/c.cuh>\nint a;\n"},
                                            {"bsgen/b.cuh", "int b;\n"},
                                            {"bsgen/c.cuh", "#include <bsgen/a.cuh>\nint c;\n"},
                                            {"bsgen/unused.cuh", "int unused;\n"}}};
   Arch arch{.number = 90, .suffix = '\0'};
-  ToolchainIdentity toolchain{"n1", "b1", "j1", {"-arch=compute_90", "-fmad=false"}, {"-arch=sm_90"}};
+  ToolchainIdentity toolchain{
+      "n1", "b1", "j1", {"-arch=compute_90", "-fmad=false"}, {"-arch=sm_90"}};
   KernelKey key() const { return kernel_key(source, arch, toolchain); }
 };
 
@@ -34,7 +37,10 @@ TEST_CASE("each_thing_that_an_image_depends_on_changes_its_key") {
       {"quoted header", [](Input& i) { i.source.headers["bsgen/b.cuh"] += " "; }},
       {"header included by a header", [](Input& i) { i.source.headers["bsgen/c.cuh"] += " "; }},
       {"header that is not there", [](Input& i) { i.source.headers.erase("bsgen/b.cuh"); }},
-      {"texts swapped between headers", [](Input& i) { std::swap(i.source.headers["bsgen/b.cuh"], i.source.headers["bsgen/c.cuh"]); }},
+      {"texts swapped between headers",
+       [](Input& i) {
+         std::swap(i.source.headers["bsgen/b.cuh"], i.source.headers["bsgen/c.cuh"]);
+       }},
       {"architecture", [](Input& i) { i.arch.number = 100; }},
       {"suffix of the architecture", [](Input& i) { i.arch.suffix = 'a'; }},
       {"NVRTC's build", [](Input& i) { i.toolchain.nvrtc = "other build"; }},
@@ -43,11 +49,13 @@ TEST_CASE("each_thing_that_an_image_depends_on_changes_its_key") {
       {"no nvJitLink", [](Input& i) { i.toolchain.nvjitlink.clear(); }},
       {"builds swapped", [](Input& i) { std::swap(i.toolchain.nvrtc, i.toolchain.builtins); }},
       {"option of NVRTC", [](Input& i) { i.toolchain.compile_options.push_back("-G"); }},
-      {"order of options", [](Input& i) { std::swap(i.toolchain.compile_options[0], i.toolchain.compile_options[1]); }},
+      {"order of options",
+       [](Input& i) { std::swap(i.toolchain.compile_options[0], i.toolchain.compile_options[1]); }},
       {"option of nvJitLink", [](Input& i) { i.toolchain.assemble_options.push_back("-O0"); }},
       {"option moved to the other compiler",
        [](Input& i) {
-         i.toolchain.assemble_options.insert(i.toolchain.assemble_options.begin(), i.toolchain.compile_options.back());
+         i.toolchain.assemble_options.insert(i.toolchain.assemble_options.begin(),
+                                             i.toolchain.compile_options.back());
          i.toolchain.compile_options.pop_back();
        }},
   };
@@ -74,7 +82,8 @@ TEST_CASE("what_an_image_does_not_depend_on_is_not_in_its_key") {
 }
 
 TEST_CASE("included_headers_are_found_through_headers_and_once") {
-  CHECK(included_headers(Input().source) == std::vector<std::string>{"bsgen/a.cuh", "bsgen/b.cuh", "bsgen/c.cuh"});
+  CHECK(included_headers(Input().source) ==
+        std::vector<std::string>{"bsgen/a.cuh", "bsgen/b.cuh", "bsgen/c.cuh"});
 }
 
 TEST_CASE("different_records_have_different_bytes_and_read_back") {
@@ -83,25 +92,35 @@ TEST_CASE("different_records_have_different_bytes_and_read_back") {
     for (const auto& [label, value] : fields) r.add(label, value);
     return r;
   };
-  const std::vector<Record> records = {record({}),           record({{"a", "bc"}}),           record({{"ab", "c"}}), record({{"a", "b"}, {"c", ""}}),
-                                       record({{"a", ""}}),  record({{"", "a"}}),             record({{"a", "b"}}),  record({{"a", "b"}, {"", "c"}}),
-                                       record({{"a", std::string("b\0c", 3)}}), record({{"a", "b"}, {"a", "b"}})};
+  const std::vector<Record> records = {record({}),
+                                       record({{"a", "bc"}}),
+                                       record({{"ab", "c"}}),
+                                       record({{"a", "b"}, {"c", ""}}),
+                                       record({{"a", ""}}),
+                                       record({{"", "a"}}),
+                                       record({{"a", "b"}}),
+                                       record({{"a", "b"}, {"", "c"}}),
+                                       record({{"a", std::string("b\0c", 3)}}),
+                                       record({{"a", "b"}, {"a", "b"}})};
   std::set<std::string> bytes;
   for (const Record& r : records) {
     CHECK(bytes.insert(r.bytes()).second);
     const auto again = Record::parse(r.bytes());
     REQUIRE(again);
     CHECK(*again == r);
-    for (std::size_t size = 0; size < r.bytes().size(); ++size) CHECK(!Record::parse(r.bytes().substr(0, size)));
+    for (std::size_t size = 0; size < r.bytes().size(); ++size)
+      CHECK(!Record::parse(r.bytes().substr(0, size)));
     CHECK(!Record::parse(r.bytes() + "x"));
   }
 }
 
-// A key that changed without its schema changing would make every cache of the world cold, or worse.
+// A key that changed without its schema changing would make every cache of the world cold, or
+// worse.
 TEST_CASE("the_key_of_a_known_input_is_the_known_one") {
   Record record = Input().key().record;
   Record without_version;
   for (const auto& [label, value] : record.fields())
     if (label != "bsgen") without_version.add(label, value);
-  CHECK(KernelKey(without_version).hex() == "cf7527005f64681454fbfd523eac9ea3dfcc94b62e03bfea265a0b6c2b100ccd");
+  CHECK(KernelKey(without_version).hex() ==
+        "cf7527005f64681454fbfd523eac9ea3dfcc94b62e03bfea265a0b6c2b100ccd");
 }

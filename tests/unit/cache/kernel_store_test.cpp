@@ -12,7 +12,9 @@ using namespace bsgen::test;
 
 namespace {
 
-StoreOptions options(const CacheFolder& folder, Log& log) { return {.directory = folder.str(), .logger = log.logger()}; }
+StoreOptions options(const CacheFolder& folder, Log& log) {
+  return {.directory = folder.str(), .logger = log.logger()};
+}
 
 CompileFunction compiles(int n, std::atomic<int>& count) {
   return [n, &count]() -> Expected<KernelImage> {
@@ -39,7 +41,8 @@ TEST_CASE("a_kernel_comes_from_the_compiler_then_memory_then_disk") {
     const CacheStats stats = store.stats();
     CHECK(stats.entries == 1);
     CHECK(stats.bytes == fs::file_size(folder.entry(make_key(1))));
-    CHECK((stats.hits_memory == 1 && stats.hits_disk == 0 && stats.misses == 1 && stats.compiles == 1 && stats.corrupt == 0));
+    CHECK((stats.hits_memory == 1 && stats.hits_disk == 0 && stats.misses == 1 &&
+           stats.compiles == 1 && stats.corrupt == 0));
   }
   KernelStore other(options(folder, log));
   const auto third = other.get(make_key(1), make_about(), compiles(1, count));
@@ -113,7 +116,8 @@ TEST_CASE("a_compile_that_throws_leaves_nobody_waiting") {
   const CacheFolder folder;
   Log log;
   KernelStore store(options(folder, log));
-  const auto result = store.get(make_key(1), make_about(), []() -> Expected<KernelImage> { throw std::bad_alloc(); });
+  const auto result = store.get(make_key(1), make_about(),
+                                []() -> Expected<KernelImage> { throw std::bad_alloc(); });
   CHECK(result.status().code() == ErrorCode::kInternal);
   std::atomic<int> count{0};
   CHECK(store.get(make_key(1), make_about(), compiles(1, count)));
@@ -123,7 +127,8 @@ TEST_CASE("a_damaged_entry_is_set_aside_told_once_and_made_anew") {
   const std::string good = write_entry({make_key(1).record, make_image(1), make_about()});
   std::string other_magic = good;
   other_magic[0] = 'X';
-  for (const std::string& bad : {std::string(), good.substr(0, good.size() / 2), good + good, other_magic, std::string(300, '\0')}) {
+  for (const std::string& bad : {std::string(), good.substr(0, good.size() / 2), good + good,
+                                 other_magic, std::string(300, '\0')}) {
     const CacheFolder folder;
     Log log;
     std::atomic<int> count{0};
@@ -147,7 +152,8 @@ TEST_CASE("an_entry_under_another_key_s_name_is_not_served") {
   const CacheFolder folder;
   Log log;
   std::atomic<int> count{0};
-  write_file(folder.entry(make_key(2)), write_entry({make_key(1).record, make_image(1), make_about()}));
+  write_file(folder.entry(make_key(2)),
+             write_entry({make_key(1).record, make_image(1), make_about()}));
   KernelStore store(options(folder, log));
   const auto result = store.get(make_key(2), make_about(), compiles(2, count));
   REQUIRE(result);
@@ -182,7 +188,8 @@ TEST_CASE("without_a_disk_tier_nothing_is_written") {
   {
     KernelStore store(memory_only);
     REQUIRE(store.get(make_key(1), make_about(), compiles(1, count)));
-    CHECK(store.get(make_key(1), make_about(), compiles(1, count))->origin == KernelOrigin::kMemory);
+    CHECK(store.get(make_key(1), make_about(), compiles(1, count))->origin ==
+          KernelOrigin::kMemory);
     CHECK(store.stats().entries == 1);
   }
   CHECK(!fs::exists(folder.path));
@@ -200,7 +207,8 @@ TEST_CASE("what_past_processes_counted_is_added_up_beside_the_entries") {
   const auto stats = cache_stats(folder.str());
   REQUIRE(stats);
   CHECK(stats->entries == 1);
-  CHECK((stats->hits_memory == 3 && stats->hits_disk == 2 && stats->misses == 1 && stats->compiles == 1 && stats->corrupt == 0));
+  CHECK((stats->hits_memory == 3 && stats->hits_disk == 2 && stats->misses == 1 &&
+         stats->compiles == 1 && stats->corrupt == 0));
 }
 
 TEST_CASE("processes_that_race_for_keys_leave_sound_entries_and_right_counts") {

@@ -11,7 +11,8 @@ namespace {
 std::vector<Digest> keys_of_one_shard(int count) {
   std::vector<Digest> keys;
   for (int n = 0; static_cast<int>(keys.size()) < count; ++n)
-    if (const Digest digest = make_key(n).digest; digest.bytes[31] % 16 == 5) keys.push_back(digest);
+    if (const Digest digest = make_key(n).digest; digest.bytes[31] % 16 == 5)
+      keys.push_back(digest);
   return keys;
 }
 
@@ -20,7 +21,8 @@ std::vector<Digest> keys_of_one_shard(int count) {
 TEST_CASE("the_least_recently_used_value_leaves_a_full_memory_tier") {
   MemoryCache<int> cache(3 * 16);
   const auto keys = keys_of_one_shard(4);
-  for (int i = 0; i < 3; ++i) cache.insert(keys[static_cast<std::size_t>(i)], std::make_shared<const int>(i));
+  for (int i = 0; i < 3; ++i)
+    cache.insert(keys[static_cast<std::size_t>(i)], std::make_shared<const int>(i));
   CHECK(*cache.find(keys[0]) == 0);  // makes key 1 the oldest
   cache.insert(keys[3], std::make_shared<const int>(3));
   CHECK(cache.size() == 3);

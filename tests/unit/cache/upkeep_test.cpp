@@ -13,10 +13,13 @@ namespace {
 void put(const CacheFolder& folder, int n, std::int64_t age_seconds) {
   const std::string path = folder.entry(make_key(n));
   write_file(path, write_entry({make_key(n).record, make_image(n), make_about()}));
-  const timespec times[2] = {{std::time(nullptr) - age_seconds, 0}, {std::time(nullptr) - age_seconds, 0}};
+  const timespec times[2] = {{std::time(nullptr) - age_seconds, 0},
+                             {std::time(nullptr) - age_seconds, 0}};
   utimensat(AT_FDCWD, path.c_str(), times, 0);
 }
-bool there(const CacheFolder& folder, int n) { return fs::exists(folder.entry(make_key(n))); }
+bool there(const CacheFolder& folder, int n) {
+  return fs::exists(folder.entry(make_key(n)));
+}
 
 }  // namespace
 
@@ -47,7 +50,9 @@ TEST_CASE("a_disk_hit_renews_the_time_of_an_old_entry") {
   const CacheFolder folder;
   put(folder, 1, 7200);
   KernelStore store({.directory = folder.str()});
-  REQUIRE(store.get(make_key(1), make_about(), []() -> Expected<KernelImage> { return Status(ErrorCode::kInternal, "not on disk"); }));
+  REQUIRE(store.get(make_key(1), make_about(), []() -> Expected<KernelImage> {
+    return Status(ErrorCode::kInternal, "not on disk");
+  }));
   CHECK(list_cache(folder.str(), false)->entries.at(0).age_seconds < 60);
 }
 
@@ -84,7 +89,8 @@ TEST_CASE("listing_tells_sound_damaged_renamed_and_later_entries_apart_and_chang
   const CacheFolder folder;
   put(folder, 1, 0);
   write_file(folder.entry(make_key(2)), "damaged");
-  write_file(folder.entry(make_key(3)), write_entry({make_key(1).record, make_image(1), make_about()}));
+  write_file(folder.entry(make_key(3)),
+             write_entry({make_key(1).record, make_image(1), make_about()}));
   write_file(folder.path / "quarantine/abc.0", "x");
   write_file(folder.path / "v1/ab/not-an-entry", "x");
   const auto listing = list_cache(folder.str(), true);

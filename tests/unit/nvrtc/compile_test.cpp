@@ -44,7 +44,8 @@ TEST_CASE("the_same_source_gives_the_same_bytes_in_every_directory_and_thread") 
   BSGEN_NEED_TOOLCHAIN(toolchain);
   const auto first = nvrtc::compile(toolchain, test::small_source(), sm(80));
   REQUIRE(first);
-  // -lineinfo names the files as the source does, without the working directory that NVRTC puts before them.
+  // -lineinfo names the files as the source does, without the working directory that NVRTC puts
+  // before them.
   CHECK(first->ptx.find("\"scale.cu\"") != std::string::npos);
   CHECK(first->ptx.find("\"bsgen/twice.cuh\"") != std::string::npos);
 
@@ -58,7 +59,8 @@ TEST_CASE("the_same_source_gives_the_same_bytes_in_every_directory_and_thread") 
 
   std::vector<Expected<KernelImage>> images(4, Status(ErrorCode::kInternal, "not run"));
   std::vector<std::thread> threads;
-  for (auto& image : images) threads.emplace_back([&] { image = nvrtc::compile(toolchain, test::small_source(), sm(80)); });
+  for (auto& image : images)
+    threads.emplace_back([&] { image = nvrtc::compile(toolchain, test::small_source(), sm(80)); });
   for (auto& thread : threads) thread.join();
   for (const auto& image : images) {
     REQUIRE(image);
@@ -81,7 +83,8 @@ TEST_CASE("every_architecture_that_nvrtc_lists_compiles_and_assembles") {
 TEST_CASE("architectures_with_a_suffix_compile_and_assemble") {
   BSGEN_NEED_TOOLCHAIN(toolchain);
   std::vector<Arch> wanted = {sm(90, 'a')};
-  if (nvrtc::info(toolchain).nvrtc_major >= 13) wanted.insert(wanted.end(), {sm(100, 'a'), sm(100, 'f'), sm(120, 'a'), sm(120, 'f')});
+  if (nvrtc::info(toolchain).nvrtc_major >= 13)
+    wanted.insert(wanted.end(), {sm(100, 'a'), sm(100, 'f'), sm(120, 'a'), sm(120, 'f')});
   for (const Arch& arch : wanted) {
     CAPTURE(arch.name());
     const auto image = nvrtc::compile(toolchain, test::small_source(), arch);
@@ -134,8 +137,10 @@ TEST_CASE("an_image_that_does_not_hold_its_kernel_does_not_verify") {
 
 TEST_CASE("a_toolchain_is_identified_from_its_files_as_it_is_when_opened") {
   std::vector<std::string> folders = {BSGEN_CUDA12_WHEELS};
-  if (const char* named = std::getenv("BSGEN_CUDA_DIR")) folders.push_back(named);
-  else folders.push_back("");
+  if (const char* named = std::getenv("BSGEN_CUDA_DIR"))
+    folders.push_back(named);
+  else
+    folders.push_back("");
   bool any = false;
   for (const std::string& folder : folders) {
     CAPTURE(folder);

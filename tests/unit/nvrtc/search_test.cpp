@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct TemporaryFolder {
-  fs::path path = fs::temp_directory_path() / ("bsgen-search-" + std::to_string(std::random_device{}()));
+  fs::path path =
+      fs::temp_directory_path() / ("bsgen-search-" + std::to_string(std::random_device{}()));
   TemporaryFolder() { fs::create_directories(path); }
   ~TemporaryFolder() { fs::remove_all(path); }
   void touch(const std::string& name) const {
@@ -31,9 +32,11 @@ struct TemporaryFolder {
 
 TEST_CASE("toolkits_and_both_shapes_of_wheels_are_searched") {
   const TemporaryFolder root;
-  for (const char* folder : {"lib64", "lib", "targets/x86_64-linux/lib", "nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib", "cu13/lib", "cuda_nvrtc/lib"})
+  for (const char* folder : {"lib64", "lib", "targets/x86_64-linux/lib", "nvidia/cu13/lib",
+                             "nvidia/cuda_nvrtc/lib", "cu13/lib", "cuda_nvrtc/lib"})
     root.touch(std::string(folder) + "/libnvrtc.so.13");
-  for (const char* folder : {"lib64", "lib", "targets/x86_64-linux/lib", "nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib", "cu13/lib", "cuda_nvrtc/lib"}) {
+  for (const char* folder : {"lib64", "lib", "targets/x86_64-linux/lib", "nvidia/cu13/lib",
+                             "nvidia/cuda_nvrtc/lib", "cu13/lib", "cuda_nvrtc/lib"}) {
     CAPTURE(folder);
     CHECK(root.finds(folder));
   }
@@ -42,8 +45,11 @@ TEST_CASE("toolkits_and_both_shapes_of_wheels_are_searched") {
 
 TEST_CASE("the_highest_version_in_a_folder_is_taken") {
   const TemporaryFolder root;
-  for (const char* name : {"libnvrtc.so.9", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.13.0.88", "libnvrtc.so.x", "libnvrtc.so."}) root.touch(name);
-  CHECK(nvrtc::highest_version(root.path.string(), "libnvrtc.so.") == (root.path / "libnvrtc.so.13").string());
+  for (const char* name : {"libnvrtc.so.9", "libnvrtc.so.13", "libnvrtc.so.12",
+                           "libnvrtc.so.13.0.88", "libnvrtc.so.x", "libnvrtc.so."})
+    root.touch(name);
+  CHECK(nvrtc::highest_version(root.path.string(), "libnvrtc.so.") ==
+        (root.path / "libnvrtc.so.13").string());
   CHECK(nvrtc::highest_version(root.path.string(), "libnvJitLink.so.").empty());
   CHECK(nvrtc::highest_version((root.path / "absent").string(), "libnvrtc.so.").empty());
 }

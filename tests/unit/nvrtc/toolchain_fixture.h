@@ -15,24 +15,30 @@ inline Expected<const nvrtc::Toolchain*> toolchain() {
 }
 
 // Declares `toolchain`, or skips the test case.
-#define BSGEN_NEED_TOOLCHAIN(toolchain)                        \
-  const auto found_##toolchain = ::bsgen::test::toolchain();   \
+#define BSGEN_NEED_TOOLCHAIN(toolchain)                                     \
+  const auto found_##toolchain = ::bsgen::test::toolchain();                \
   if (!found_##toolchain) BSGEN_SKIP(found_##toolchain.status().message()); \
   const ::bsgen::nvrtc::Toolchain& toolchain = **found_##toolchain
 
 inline codegen::KernelSource small_source() {
-  return {.entry = "scale",
-          .name = "scale.cu",
-          .cuda = "#include <bsgen/twice.cuh>\n"
-                  "extern \"C\" __global__ void scale(float* x, int n) {\n"
-                  "  __shared__ float s[64];\n"
-                  "  s[threadIdx.x] = x[threadIdx.x];\n"
-                  "  __syncthreads();\n"
-                  "  x[threadIdx.x] = bsgen::twice(s[n]) * 3.0f + 1.0f;\n"
-                  "}\n",
-          .headers = {{"bsgen/twice.cuh", "#pragma once\nnamespace bsgen {\ninline float twice(float x) { return x + x; }\n}\n"}}};
+  return {
+      .entry = "scale",
+      .name = "scale.cu",
+      .cuda =
+          "#include <bsgen/twice.cuh>\n"
+          "extern \"C\" __global__ void scale(float* x, int n) {\n"
+          "  __shared__ float s[64];\n"
+          "  s[threadIdx.x] = x[threadIdx.x];\n"
+          "  __syncthreads();\n"
+          "  x[threadIdx.x] = bsgen::twice(s[n]) * 3.0f + 1.0f;\n"
+          "}\n",
+      .headers = {
+          {"bsgen/twice.cuh",
+           "#pragma once\nnamespace bsgen {\ninline float twice(float x) { return x + x; }\n}\n"}}};
 }
 
-inline Arch sm(int number, char suffix = '\0') { return {.number = number, .suffix = suffix}; }
+inline Arch sm(int number, char suffix = '\0') {
+  return {.number = number, .suffix = suffix};
+}
 
 }  // namespace bsgen::test
