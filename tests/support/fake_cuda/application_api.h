@@ -16,5 +16,11 @@ struct ApplicationApi {
 
 }  // namespace bsgen::cuda
 
+extern "C" __attribute__((visibility("default"))) void fake_cuda_get_application(bsgen::cuda::ApplicationApi* api);
+
 // The fake's; every pointer is set.
-extern "C" __attribute__((visibility("default"))) bsgen::cuda::ApplicationApi fake_cuda_application();
+inline bsgen::cuda::ApplicationApi fake_cuda_application() {
+  bsgen::cuda::ApplicationApi api;
+  fake_cuda_get_application(&api);
+  return api;
+}

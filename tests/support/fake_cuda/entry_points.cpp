@@ -46,10 +46,8 @@ FAKE_CUDA_EXPORT CUresult cuGetProcAddress_v2(const char* name, void** address, 
   return CUDA_ERROR_NOT_FOUND;
 }
 
-extern "C" __attribute__((visibility("default"))) ApplicationApi fake_cuda_application() {
-  ApplicationApi api;
-#define CUDA_FUNCTION(name, version, need, parameters) api.name = &fake::name;
+FAKE_CUDA_EXPORT void fake_cuda_get_application(ApplicationApi* api) {
+#define CUDA_FUNCTION(name, version, need, parameters) api->name = &fake::name;
 #include "tests/support/fake_cuda/application.def"
 #undef CUDA_FUNCTION
-  return api;
 }

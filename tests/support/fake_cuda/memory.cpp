@@ -85,13 +85,15 @@ CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, std::size_t bytes, 
   }));
 }
 
+// To pageable memory: the driver returns only once the copy is done (CUDA driver API, synchronisation behaviour).
 CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr from, std::size_t bytes, CUstream handle) {
   ENTER(cuMemcpyDtoHAsync);
   Stream* stream = nullptr;
   if (const CUresult result = check_copy(handle, from, bytes, &stream)) return call.done(result);
-  return call.done(enqueue(*stream, [sim = stream->context->device->sim, to, from, bytes] {
+  const CUresult queued = enqueue(*stream, [sim = stream->context->device->sim, to, from, bytes] {
     return sim->copy_out({static_cast<std::byte*>(to), bytes}, from).ok() ? CUDA_SUCCESS : CUDA_ERROR_ILLEGAL_ADDRESS;
-  }));
+  });
+  return call.done(queued || stream->capture ? queued : drain(*stream));
 }
 
 }  // namespace fake
