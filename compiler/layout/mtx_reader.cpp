@@ -33,7 +33,6 @@ class Reader {
     BSGEN_TRY(read_banner());
     BSGEN_TRY(read_size());
     BSGEN_ASSIGN(const Shape shape, element_shape(input_, 1, rows_, cols_));
-    BSGEN_TRY(check_rows_against_bytes(input_.name, shape.grid_rows, input_.bytes.size()));
     BSGEN_TRY(read_entries());
     std::sort(positions_.begin(), positions_.end());
     if (const auto twice = std::adjacent_find(positions_.begin(), positions_.end()); twice != positions_.end())

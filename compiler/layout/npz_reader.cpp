@@ -104,6 +104,7 @@ class Reader {
       return input_.error(fmt::format("has blocks of {0}, {1} was asked for; use --block {0}", to_string(block),
                                       to_string(input_.options.block)));
     const std::int64_t grid_rows = size.rows / block_rows, grid_cols = size.cols / block_cols;
+    BSGEN_TRY(check_grid_against_bytes(input_.name, grid_rows, grid_cols, input_.bytes.size()));
     BSGEN_TRY(check(grid_rows, grid_cols, data.shape[0]));
     // scipy's BSR has whole blocks only; where the matrix really ends is a member that scipy ignores.
     if (archive_.find("bsgen_size.npy") != nullptr) {

@@ -28,6 +28,7 @@ Status refuse_element_options(const MaskInput& input) {
 Expected<Shape> element_shape(const MaskInput& input, std::int64_t heads, std::int64_t rows, std::int64_t cols) {
   BSGEN_TRY(check_keep(input.options.keep));
   BSGEN_ASSIGN(Shape shape, input.in_file(shape_of_elements(heads, rows, cols, input.options.block)));
+  BSGEN_TRY(check_grid_against_bytes(input.name, shape.grid_rows, shape.grid_cols, input.bytes.size()));
   const MatrixSize wanted = input.options.size;
   if (wanted == MatrixSize{}) return shape;
   // Counting needs the file's own size; only the result may end elsewhere in the last block.

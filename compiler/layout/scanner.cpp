@@ -63,12 +63,12 @@ std::string_view Tokens::next() {
   return token;
 }
 
-Status check_rows_against_bytes(std::string_view name, std::int64_t block_rows, std::size_t bytes) {
+Status check_grid_against_bytes(std::string_view name, std::int64_t block_rows, std::int64_t block_cols, std::size_t bytes) {
   const std::int64_t limit = (std::int64_t{1} << 20) + static_cast<std::int64_t>(bytes);
-  if (block_rows <= limit) return {};
+  if (block_rows <= limit && block_cols <= limit) return {};
   return Status(ErrorCode::kInvalidArgument,
-                fmt::format("mask: {}: {} block rows from {} bytes, the limit is {}; use larger blocks",
-                            name, block_rows, bytes, limit));
+                fmt::format("mask: {}: a grid of {} x {} blocks from {} bytes, the limit is {} a side; use larger blocks",
+                            name, block_rows, block_cols, bytes, limit));
 }
 
 }  // namespace bsgen::layout

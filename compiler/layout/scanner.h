@@ -46,8 +46,8 @@ class Tokens {
   std::string_view rest_;
 };
 
-// A file is never trusted for more memory than its size accounts for: rows that it lists cost it bytes, and rows that it
-// only claims (8 bytes of row offsets each) are limited to a million plus one for every byte.
-Status check_rows_against_bytes(std::string_view name, std::int64_t block_rows, std::size_t bytes);
+// A file is never trusted for more memory than its size accounts for. Every later stage spends some bytes on each block row
+// and column, present blocks or not: a side is limited to a million plus one for every byte of the file.
+Status check_grid_against_bytes(std::string_view name, std::int64_t block_rows, std::int64_t block_cols, std::size_t bytes);
 
 }  // namespace bsgen::layout

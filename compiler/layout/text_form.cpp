@@ -65,7 +65,7 @@ class Parser {
     if (size.rows == 0 || size.cols == 0) return lines_.error("size is at least 1 x 1");
     auto shape = layout::check_shape(heads, grid.rows, grid.cols, *block, size);
     if (!shape) return lines_.error(shape.status().message());
-    BSGEN_TRY(layout::check_rows_against_bytes("layout text", shape->all_rows(), size_));
+    BSGEN_TRY(layout::check_grid_against_bytes("layout text", shape->all_rows(), shape->grid_cols, size_));
     max_blocks_ = kFreeBlocks + 8 * static_cast<std::int64_t>(size_);
     BSGEN_TRY(parse_rows(*shape));
     BSGEN_TRY(expect_line("end"));

@@ -69,6 +69,6 @@ TEST_CASE("layout_text_that_is_malformed_names_the_line") {
   CHECK(text(head + ": 0-3\n") == "mask: layout text line 6: \"0-3\" is not a run of columns above -1 and below 3");
   CHECK(text(head + ": 1 0\n") == "mask: layout text line 6: \"0\" is not a run of columns above 1 and below 3");
   CHECK(text(head + "### x2\n") == "mask: layout text line 6: the text ends where \"end\" is expected");
-  CHECK(text("heads 1\ngrid 1073741824 x 2\nblock 1\nsize 1073741824 x 2\n:\n") == "mask: layout text: 1073741824 block rows from 73 bytes, the limit is 1048649; use larger blocks");
+  CHECK(text("heads 1\ngrid 1073741824 x 2\nblock 1\nsize 1073741824 x 2\n:\n") == "mask: layout text: a grid of 1073741824 x 2 blocks from 73 bytes, the limit is 1048649 a side; use larger blocks");
   CHECK(text("heads 1\ngrid 1000000 x 2000\nblock 1\nsize 1000000 x 2000\n: 0-1999 x1000000\n") == "mask: layout text line 6: more than 33555144 blocks from 89 bytes of text; write a .npy file");
 }

@@ -87,7 +87,8 @@ TEST_CASE("matrix_market_files_that_are_malformed") {
   CHECK(mtx("4 4 2\n3 2\n2 3\n", "%%MatrixMarket matrix coordinate pattern symmetric") == "mask: a.mtx: element (2, 3) is given twice (symmetry counts); give it once");
   CHECK(mtx("4 4 1\n3 3 1\n", "%%MatrixMarket matrix coordinate real skew-symmetric") == "mask: a.mtx line 3: element (3, 3) is on the diagonal of a skew-symmetric matrix");
   CHECK(mtx("2147483648 2147483648 0\n") == "mask: a.mtx: layout: 67108864 x 67108864 blocks, the limit is 2147483648 in all; use larger blocks");
-  CHECK(mtx("2147483648 1 0\n") == "mask: a.mtx: 67108864 block rows from 64 bytes, the limit is 1048640; use larger blocks");
+  CHECK(mtx("1 2147483648 0\n") == "mask: a.mtx: a grid of 1 x 67108864 blocks from 64 bytes, the limit is 1048640 a side; use larger blocks");
+  CHECK(mtx("2147483648 1 0\n") == "mask: a.mtx: a grid of 67108864 x 1 blocks from 64 bytes, the limit is 1048640 a side; use larger blocks");
 }
 
 TEST_CASE("smtx_files_that_are_malformed") {
