@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <cstdio>
 #include <cstring>
 
 extern char** environ;
@@ -65,7 +65,7 @@ void drain(Pipe& out, Pipe& err, std::string& out_text, std::string& err_text) {
 
 }  // namespace
 
-Expected<double> number_from_child(const std::string& self, const std::vector<std::string>& arguments,
+Expected<ChildTime> time_in_child(const std::string& self, const std::vector<std::string>& arguments,
                                    const std::vector<std::pair<std::string, std::string>>& variables) {
   const auto failed = [&](const std::string& why) { return Status(ErrorCode::kDevice, fmt::format("bench: {} could not be run again: {}", self, why)); };
   Pipe out, err;
@@ -94,10 +94,9 @@ Expected<double> number_from_child(const std::string& self, const std::vector<st
     while (!err_text.empty() && err_text.back() == '\n') err_text.pop_back();
     return failed(err_text.empty() ? fmt::format("it ended with status {}", status) : err_text);
   }
-  char* end = nullptr;
-  const double value = std::strtod(out_text.c_str(), &end);
-  if (end == out_text.c_str()) return failed("it printed no number");
-  return value;
+  ChildTime time;
+  if (std::sscanf(out_text.c_str(), "%lf %lf", &time.wall, &time.cpu) != 2) return failed("it printed no two numbers");
+  return time;
 }
 
 }  // namespace bsgen::bench

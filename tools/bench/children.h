@@ -4,10 +4,11 @@
 #include <string>
 
 #include "bsgen/status.h"
+#include "tools/bench/figures.h"
 
 namespace bsgen::bench {
 
-Expected<double> ready_soon_child(bool kernel, const std::string& cuda_dir);  // ms
-Expected<double> launch_child(const std::string& cuda_dir);                   // ns
+Expected<ChildTime> ready_soon_child(bool kernel, const std::string& cuda_dir);  // ms
+Expected<ChildTime> launch_child(const std::string& cuda_dir);                   // ns
 
 }  // namespace bsgen::bench

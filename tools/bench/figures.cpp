@@ -32,6 +32,11 @@ std::string short_number(double value) {
   return fmt::format("{:.{}f}", value, std::max(0, 3 - before));
 }
 
+std::string Timed::note(const std::string& unit) const {
+  if (!busy()) return "";
+  return fmt::format("; processor time, for other programs kept this machine busy (on the wall {})", spread(wall, unit));
+}
+
 std::string spread(const Samples& samples, const std::string& unit) {
   return fmt::format("{} {} (p10 {}, p90 {})", short_number(samples.median()), unit, short_number(samples.p10()), short_number(samples.p90()));
 }

@@ -68,8 +68,12 @@ std::vector<Figure> simulation_speed(const SuiteOptions& options);
 std::vector<Figure> launch(const SuiteOptions& options);
 std::vector<Figure> cache_hit(const SuiteOptions& options);
 
-// What a fresh process that a figure started does: prints one number on standard output. `mode` is the word after
+// What a fresh process measured, by the clock on the wall and by processor time (samples.h says which is quoted).
+struct ChildTime {
+  double wall = 0, cpu = 0;
+};
+// What a fresh process that a figure started does: prints the two on standard output. `mode` is the word after
 // `bsgen bench --child`: "empty" and "kernel" (ready_soon), "launch" (launch).
-Expected<double> run_child(const std::string& mode, const SuiteOptions& options);
+Expected<ChildTime> run_child(const std::string& mode, const SuiteOptions& options);
 
 }  // namespace bsgen::bench

@@ -27,7 +27,7 @@ Suite foundation(const SuiteOptions& options, const Progress& progress) {
   return suite;
 }
 
-Expected<double> run_child(const std::string& mode, const SuiteOptions& options) {
+Expected<ChildTime> run_child(const std::string& mode, const SuiteOptions& options) {
   if (mode == "empty" || mode == "kernel") return ready_soon_child(mode == "kernel", options.cuda_dir);
   if (mode == "launch") return launch_child(options.cuda_dir);
   return Status(ErrorCode::kInvalidArgument, fmt::format("bench: no child \"{}\"", mode));

@@ -41,7 +41,8 @@ Expected<Suite> bench_mask(const MaskBench& request) {
   Suite suite{"mask", {}};
   const Layout& layout = request.layout;
   const auto stage = [&](const std::string& name, auto&& run, const std::string& note = "") {
-    suite.figures.push_back(timed(name, time_ms(1, request.runs, run), request.runs, note));
+    const Timed both = time_ms(1, request.runs, run);
+    suite.figures.push_back(timed(name, both.quoted(), request.runs, note + both.note("ms")));
   };
   const analysis::LayoutProfile profile = analysis::profile(layout);
   const auto choose = [&] { return request.plan ? Expected<plan::KernelPlan>(*request.plan) : plan::choose(layout, profile, request.problem, request.arch, request.options); };

@@ -2,6 +2,7 @@
 
 #include "runtime/launch/loaded_kernel.h"
 #include "runtime/verify/execution.h"
+#include "tools/bench/samples.h"
 
 namespace bsgen::bench {
 
@@ -12,9 +13,13 @@ Expected<SampleRun> run_sample(const Layout& layout, const Problem& problem, con
   if (nonfinite) verify::plant_nonfinite(layout, problem, operands, 1);
   BSGEN_ASSIGN(const Kernel kernel, runtime::load_kernel(device, compiled.plan, compiled.schedule, compiled.image));
   BSGEN_ASSIGN(const verify::StagedOperands staged, verify::StagedOperands::stage(device, problem, operands));
+  SampleRun run;
+  const double cpu_start = cpu_ms();
+  const auto start = std::chrono::steady_clock::now();
   BSGEN_TRY(kernel.launch(staged.arguments()));
   BSGEN_TRY(device->synchronize());
-  SampleRun run;
+  run.wall_ms = milliseconds_since(start);
+  run.cpu_ms = cpu_ms() - cpu_start;
   run.report = device->last_report();
   BSGEN_ASSIGN(const verify::HostTensor result, staged.result());
   BSGEN_ASSIGN(run.verdict, verify::judge(layout, problem, operands, result));

@@ -14,6 +14,7 @@ struct SampleRun {
   verify::Verdict verdict;
   sim::LaunchReport report;
   std::uint64_t useful_flops = 0;
+  double wall_ms = 0, cpu_ms = 0;  // of the launch
   bool passed() const { return verdict.passed && !report.failed(); }
 };
 

@@ -110,8 +110,8 @@ Expected<int> run_bench(const BenchArguments& arguments) {
   if (!arguments.child.empty()) {
     bench::SuiteOptions options;
     options.cuda_dir = environment().cuda_dir;
-    BSGEN_ASSIGN(const double value, bench::run_child(arguments.child, options));
-    BSGEN_TRY(print(fmt::format("{}\n", value)));
+    BSGEN_ASSIGN(const bench::ChildTime time, bench::run_child(arguments.child, options));
+    BSGEN_TRY(print(fmt::format("{} {}\n", time.wall, time.cpu)));
     return 0;
   }
   const bool mask = !arguments.plan.mask.mask.empty();

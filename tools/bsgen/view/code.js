@@ -91,5 +91,8 @@ function buildCode() {
     row.onmouseenter = () => light({ptx: n}, false); row.onclick = () => pin({ptx: n});
   });
   $("ptx").replaceChildren(...ptxRows);
+  // Tables come before what is worth reading first: begin at the parameters, and at the entry.
+  scrollTo(ptxRows[model.ptx.text.split("\n").findIndex(line => line.includes(".entry"))], $("ptx"));
+  scrollTo(sources[0].rows[sources[0].text.split("\n").findIndex(line => /struct (Params|Schedule)|__global__/.test(line))], $("source"));
   $("ptx-note").textContent = `${number(ptxRows.length)} lines` + (model.ptx.truncated ? " (cut: the whole is compile --emit ptx)" : "");
 }

@@ -59,7 +59,7 @@ function showArithmetic() {
 let sortKey = "predicted_us", sortUp = true;
 function showCandidates() {
   const columns = [["tile", c => tileText(c.tile)], ["warps", c => `${c.tile.warps_m} × ${c.tile.warps_n}`], ["slice", c => c.tile.slice * c.tile.slices_per_stage, true], ["stages", c => c.tile.num_stages, true], ["tier", c => c.tier],
-    ["shared", c => c.shared_bytes, true, bytes], ["registers", c => c.estimated_registers, true], ["predicted_us", c => c.predicted_us, true, v => number(v) + " µs"], ["bound", c => c.bound], ["compile_ms", c => c.compile_ms, true, v => number(v) + " ms"], ["verdict", c => c.verdict]];
+    ["shared", c => c.shared_bytes, true, bytes], ["registers", c => c.estimated_registers, true], ["predicted_us", c => c.predicted_us, true, v => v.toFixed(1) + " µs"], ["bound", c => c.bound], ["compile_ms", c => c.compile_ms, true, v => v > 0 ? Math.round(v) + " ms" : ""], ["verdict", c => c.verdict]];
   const names = {predicted_us: "predicted time", compile_ms: "predicted compile", registers: "registers (est.)"}, of = columns.find(column => column[0] === sortKey)[1];
   const rows = [...P.candidates].sort((a, b) => { const u = of(a), v = of(b); return (u < v ? -1 : u > v ? 1 : 0) * (sortUp ? 1 : -1); });
   const slowest = Math.max(...P.candidates.map(c => c.predicted_us), 1e-9);
