@@ -21,9 +21,10 @@ std::vector<Diagnostic> Findings::list(const Program& program, std::uint64_t end
   std::vector<const decltype(entries_)::value_type*> rows;
   for (const auto& entry : entries_)
     if (entry.second.cta < end) rows.push_back(&entry);
-  std::stable_sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) {
+  std::sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) {
     if (a->second.severity != b->second.severity) return a->second.severity < b->second.severity;
-    return a->second.cta < b->second.cta;
+    if (a->second.cta != b->second.cta) return a->second.cta < b->second.cta;
+    return a->first < b->first;
   });
   if (static_cast<int>(rows.size()) > limit) rows.resize(limit);
   std::vector<Diagnostic> made;

@@ -178,7 +178,7 @@ class Allocator {
     std::vector<Life> lives;
     for (std::uint32_t value = 0; value < draft_.values.size(); ++value)
       if (first[value] != ~0u) lives.push_back({value, first[value], last[value]});
-    std::stable_sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) { return a.first < b.first; });
+    std::sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) { return a.first != b.first ? a.first < b.first : a.value < b.value; });
     return lives;
   }
 

@@ -168,6 +168,19 @@ void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uin
     report_race(warp, op, verdict, Access::kWrite, offset, bytes, lane);
 }
 
+std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask) {
+  if (mask != kFullMask) return mask;
+  const std::uint64_t* a = addresses.of;
+  if (a[0] != a[1] && a[0] != a[4] && a[0] != a[8] && a[0] != a[16]) return mask;
+  std::uint32_t kept = 0;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const bool repeats = (lane >= 1 && a[lane] == a[lane - 1]) || (lane >= 4 && a[lane] == a[lane - 4]) || (lane >= 8 && a[lane] == a[lane - 8]) ||
+                         (lane >= 16 && a[lane] == a[lane - 16]);
+    kept |= static_cast<std::uint32_t>(!repeats) << lane;
+  }
+  return kept;
+}
+
 std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask) {
   // Aligned accesses of up to 32 bytes lie in one sector each. Mostly the sectors rise with the lane; else they are sorted.
   std::uint64_t sectors[kLanes];
@@ -204,34 +217,37 @@ void count_shared(Warp& warp, const LaneAddresses& addresses, std::uint32_t byte
     }
   }
   std::uint64_t distinct[kLanes];
-  int num_distinct = 0;
   for (int first = 0; first < kLanes; first += lanes) {
     std::uint8_t depth[kLanes] = {};     // distinct units per bank
     std::uint64_t seen[kLanes][kLanes];  // [bank][depth]
     std::uint32_t worst = 0;
+    std::uint64_t last = ~std::uint64_t{0};
     for (std::uint32_t rest = lanes == kLanes ? mask : mask >> first & ((1u << lanes) - 1); rest != 0; rest &= rest - 1) {
       const std::uint64_t index = addresses.of[first + std::countr_zero(rest)] / unit;
+      if (index == last) continue;
+      last = index;
       const auto bank = static_cast<std::uint32_t>(index % banks);
       bool known = false;
       for (int i = 0; i < depth[bank]; ++i) known |= seen[bank][i] == index;
       if (known) continue;
       seen[bank][depth[bank]++] = index;
       worst = std::max<std::uint32_t>(worst, depth[bank]);
-      distinct[num_distinct++] = addresses.of[first + std::countr_zero(rest)];
     }
     counters.shared_wavefronts += worst;
   }
   // Distinct bytes over the whole warp: the groups may repeat each other, and narrow accesses may share a word.
-  std::uint64_t distinct_bytes;
-  if (bytes >= 4) {
-    std::sort(distinct, distinct + num_distinct);
-    distinct_bytes = static_cast<std::uint64_t>(std::unique(distinct, distinct + num_distinct) - distinct) * bytes;
-  } else {
-    int count = 0;
-    for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) distinct[count++] = addresses.of[std::countr_zero(rest)];
-    std::sort(distinct, distinct + count);
-    distinct_bytes = static_cast<std::uint64_t>(std::unique(distinct, distinct + count) - distinct) * bytes;
+  int count = 0;
+  bool rising = true;
+  for (std::uint32_t rest = without_repeats(addresses, mask); rest != 0; rest &= rest - 1) {
+    distinct[count] = addresses.of[std::countr_zero(rest)];
+    rising &= count == 0 || distinct[count - 1] < distinct[count];
+    ++count;
   }
+  if (!rising) {
+    std::sort(distinct, distinct + count);
+    count = static_cast<int>(std::unique(distinct, distinct + count) - distinct);
+  }
+  const std::uint64_t distinct_bytes = static_cast<std::uint64_t>(count) * bytes;
   counters.shared_wavefronts_ideal += (distinct_bytes + 127) / 128;
 }
 

@@ -39,6 +39,9 @@ void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint
 void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);
 void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);  // cp.async
 
+// `mask` without lanes that repeat the address of an earlier one at a usual distance: broadcasts are looked at once.
+std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask);
+
 // 32-byte sectors that the lanes of `mask` touch, times 32.
 std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask);
 // Wavefronts of a shared-memory access, as DESIGN section 8 counts them.

@@ -97,11 +97,13 @@ void load_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::
   const Piece piece = shared_piece(warp, op, addresses, bytes, Access::kRead, mask);
   if (piece.mask != mask) zero_registers(warp, op, mask & ~piece.mask);
   if (piece.mask == 0) return;
-  for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
+  Piece once = piece;
+  once.mask = without_repeats(addresses, piece.mask);
+  for (std::uint32_t rest = once.mask; rest != 0; rest &= rest - 1) {
     const int lane = std::countr_zero(rest);
     check_shared_read(warp, op, static_cast<std::uint32_t>(addresses.of[lane]), bytes, lane);
   }
-  check_valid(warp, op, piece, addresses, bytes, "shared");
+  check_valid(warp, op, once, addresses, bytes, "shared");
   load_piece(warp, op, piece, addresses);
   count_shared(warp, addresses, bytes, piece.mask);
 }
