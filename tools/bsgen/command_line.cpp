@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cstdlib>
 #include <optional>
+#include <sstream>
 
 #include "bsgen/options.h"
+#include "tools/bsgen/cli.h"
 
 namespace bsgen::cli {
 namespace {
@@ -87,6 +89,12 @@ Status refuse_verb(CLI::App& parent, const std::string& argument) {
                            nearest(argument, names), command(parent)));
 }
 
+bool is_number(const std::string& text) {
+  char* end = nullptr;
+  std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == '\0';
+}
+
 // "Could not convert: --tokens = abc" and its like, in our words. CLI11 gives no structure, only this text.
 Status explain_error(const CLI::App& where, const CLI::ParseError& error) {
   const std::string begin = prefix(where);
@@ -101,8 +109,8 @@ Status explain_error(const CLI::App& where, const CLI::ParseError& error) {
       const std::string type = known ? known->get_type_name() : "";
       const char* wanted = type.rfind("UINT", 0) == 0  ? "a whole number of at least 0"
                            : type.rfind("INT", 0) == 0 ? "a whole number"
-                           : type.rfind("FLOAT", 0) == 0 ? "a number"
-                                                         : "of the right kind";
+                           : is_number(value)          ? "a whole number in range"
+                                                       : "a number";
       return wrong(fmt::format("{}{} takes {}, not \"{}\"", begin, option, wanted, value));
     }
   }
@@ -134,6 +142,22 @@ std::optional<Status> refuse_leftover(CLI::App& app) {
                              command(verb)));
   }
   return std::nullopt;
+}
+
+// Verbs whose own file gives no example.
+void add_missing_examples(CLI::App& app) {
+  const std::pair<const char*, const char*> examples[] = {
+      {"mask", "\nExamples: draw a mask; what is it like, before anything is compiled?\n"
+               "  bsgen mask make random:64x64:density=0.1,seed=7 -o mask.npy\n"
+               "  bsgen mask info layer.smtx --block 32 --keep 0.1"},
+      {"cache", "\nExamples: what does the kernel cache hold; is all of it sound?\n"
+                "  bsgen cache stats\n"
+                "  bsgen cache verify"},
+      {"doctor", "\nExample: what was found on this machine, what was not, and how to get it\n"
+                 "  bsgen doctor"}};
+  for (const auto& [name, text] : examples)
+    for (CLI::App* verb : verbs_of(app))
+      if (verb->get_name() == name && verb->get_footer().empty()) verb->footer(text);
 }
 
 std::string environment_table() {
@@ -180,13 +204,15 @@ Status parse(CLI::App& app, int argc, const char* const* argv, bool& shown) {
   std::vector<CLI::App*> all;
   collect(app, all);
   for (CLI::App* verb : all) verb->allow_extras();
+  add_missing_examples(app);
   shown = false;
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& show) {  // --help, --version
-    app.exit(show);
+    std::ostringstream text;
+    app.exit(show, text, text);
     shown = true;
-    return {};
+    return write_output("-", text.str());
   } catch (const CLI::ParseError& error) {
     if (auto refused = refuse_leftover(app)) return *refused;
     CLI::App& verb = innermost(app);

@@ -99,6 +99,7 @@ std::string bytes_text(const std::vector<std::byte>& bytes) { return std::string
 Json report_json(const CompileArguments& arguments, const Results& results) {
   const plan::KernelPlan& plan = results.planned->plan;
   Json json = plan_json(results.request, plan);
+  if (!arguments.output.empty() && arguments.output != "-") json["output"] = arguments.output;
   if (!results.imaged) return json;
   const KernelImage& image = results.imaged->image;
   const CompileReport& report = results.imaged->report;
@@ -115,7 +116,6 @@ Json report_json(const CompileArguments& arguments, const Results& results) {
   json["assemble_ms"] = report.assemble_ms;
   json["source"] = name(report.origin);
   json["key"] = report.key;
-  if (!arguments.output.empty() && arguments.output != "-") json["output"] = arguments.output;
   return json;
 }
 

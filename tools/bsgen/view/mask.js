@@ -49,7 +49,8 @@ function fitMask() {
 function drawDensity(pixels, width, height, base) {
   const {x, y, scale, head} = maskView, counts = new Uint16Array(width * height);
   const r0 = Math.max(0, Math.floor(y)), r1 = Math.min(L.grid_rows, Math.ceil(y + height / scale));
-  const colours = blockColours(), sample = new Uint32Array(width * height);
+  // Panels narrower than a pixel would only be noise.
+  const plain = rgb(css("--cell")), colours = maskView.mode === "panels" ? () => plain : blockColours(), sample = new Uint32Array(width * height);
   for (let r = r0; r < r1; ++r) {
     const py = Math.floor((r - y) * scale);
     if (py < 0 || py >= height) continue;

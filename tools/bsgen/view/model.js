@@ -20,7 +20,7 @@ function svg(tag, attributes, ...children) {
 const number = n => Number(n).toLocaleString("en-US", {maximumFractionDigits: 2});
 const percent = f => (100 * f).toLocaleString("en-US", {maximumFractionDigits: f < 0.1 ? 2 : 1}) + "%";
 function bytes(n) {
-  if (n < 10240) return number(n) + " B";
+  if (n < 10240) return number(Math.round(n)) + " B";
   if (n < 10 * 1048576) return number(Math.round(n / 102.4) / 10) + " KiB";
   return number(Math.round(n / 104857.6) / 10) + " MiB";
 }

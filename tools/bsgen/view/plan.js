@@ -1,6 +1,6 @@
 // Plan: the tile as a picture, shared memory as a ring of stages, reasons, candidates.
 const elementBytes = {fp32: 4, tf32: 4, fp16: 2, bf16: 2}[model.problem.dtype];
-const tileText = tile => (op === "update" ? `${tile.gather} block rows × ${plural(tile.panel, "block column")}` : `${number(tile.tokens)} tokens × ${plural(tile.panel, outWord(1), outWord(2))}`);
+const tileText = tile => (op === "update" ? `${plural(tile.gather, "block row")} × ${plural(tile.panel, "block column")}` : `${number(tile.tokens)} tokens × ${plural(tile.panel, outWord(1), outWord(2))}`);
 
 function facts(rows) {
   return el("div", {class: "facts"}, ...rows.filter(row => row && row[1] !== undefined && row[1] !== "").flatMap(([key, value]) => [el("span", {class: "k"}, key), el("span", {class: "v"}, String(value))]));
