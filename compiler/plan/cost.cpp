@@ -66,10 +66,12 @@ Cost predict(const KernelPlan& plan, const Reuse& reuse) {
   if (!update && g.block_k == 8 && g.bytes == 2) fma *= 1.5;               // single halves of a k16 step run as k8
 
   const double sms = m.num_sms;
-  const double cycles_fma = fma / rate / sms, cycles_l2 = l2 / m.l2_bytes_clk / sms, cycles_shared = shared / m.shared_bytes_clk / sms;
+  // What kernels reach of each rate at best: assumed, docs/design/plan.md.
+  constexpr double kOfTensor = 0.93, kOfL2 = 0.85, kOfMemory = 0.92;
+  const double cycles_fma = fma / rate / kOfTensor / sms, cycles_l2 = l2 / m.l2_bytes_clk / kOfL2 / sms, cycles_shared = shared / m.shared_bytes_clk / sms;
   const double cycles_memory =
       ((update ? tokens * g.extent_n : 0.0) * g.bytes + tokens * g.extent_k * g.bytes + blocks * block * g.bytes + (update ? 0.0 : tokens * g.extent_n * g.out_bytes)) /
-      (m.memory_gbs / m.clock_ghz);
+      (m.memory_gbs * kOfMemory / m.clock_ghz);
   // A stage costs its barrier and the latency that the other warps of the SM cannot hide; a cta its prologue and epilogue.
   const double warps_per_sm = double(cost.ctas_per_sm) * plan.num_threads / 32;
   const double latency = (stages * 160 + ctas * 2200) / sms / cost.ctas_per_sm * (plan.arch.has_cp_async() ? 1 : 2.5) * (t.num_stages == 2 ? 1.6 : t.num_stages == 3 ? 1.1 : 1.0);

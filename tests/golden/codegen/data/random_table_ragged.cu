@@ -1,0 +1,30 @@
+// bsgen 0.1.0 | fprop, tier table | class c7cd7b | sm_80
+#include <bsgen/kernels/dds.cuh>
+#include <bsgen/tile/epilogue.cuh>
+
+// blocks 16x32, contraction ends at 630, outputs end at 1270; which blocks exist stands in the table bound to the kernel
+using Schedule = bsgen::dev::TableSchedule<4>;
+
+struct Params {
+  using Value = bsgen::dev::tf32;
+  using Out = bsgen::dev::fp32;
+  static constexpr bool kTransposed = false;
+  static constexpr bool kTokensContiguous = true;
+  static constexpr int kAlign = 16;  // bytes, of every pointer and leading dimension
+  static constexpr int kBlockK = 16, kBlockN = 32, kPanel = 2;
+  static constexpr int kTileM = 128;  // tokens per cta
+  static constexpr int kWarpsM = 8, kWarpsN = 1, kNumThreads = 256;
+  static constexpr int kSlice = 16, kSlicesPerStage = 2;
+  static constexpr int kNumStages = 3;
+  static constexpr int kSharedBytes = 73920;  // of 166912
+  static constexpr int kPromote = 128;  // elements per tensor-core sum
+  static constexpr int kContraction = 630;  // features end inside the last block
+  static constexpr int kOutputs = 1270;  // outputs end inside the last panel
+  using Schedule = ::Schedule;
+  using Epilogue = bsgen::dev::NoEpilogue;
+};
+
+extern "C" __global__ __launch_bounds__(256)
+void bsgen_fprop_tf32_c7cd7b(const __grid_constant__ bsgen::dev::Arguments<0> args) {
+  bsgen::dev::dds<Params>(args);
+}

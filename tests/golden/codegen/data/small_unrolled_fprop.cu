@@ -1,0 +1,55 @@
+// bsgen 0.1.0 | fprop, tier unrolled | layout cbcc1a | sm_80
+// 128 x 128 in blocks of 32, 5 of them
+//   #...
+//   .#..
+//   ..#.
+//   ..##
+#include <bsgen/kernels/dds.cuh>
+#include <bsgen/tile/epilogue.cuh>
+
+template <int kIndex> struct Schedule;
+template <> struct Schedule<0> {
+  static constexpr bool kInMemory = false;
+  static constexpr int kUnroll = 2;
+  static __device__ __forceinline__ constexpr bsgen::dev::Panel panel(bsgen::dev::u64, int) { return {0, 0, 0, 2}; }
+  static __device__ __forceinline__ int group(const bsgen::dev::Panel& panel, int e) { return e == 0 ? 0 : e == 1 ? 1 : 0; }
+  static __device__ __forceinline__ bsgen::dev::u32 mask(const bsgen::dev::Panel& panel, int e) { return e == 0 ? 0x1u : e == 1 ? 0x2u : 0u; }
+  static __device__ __forceinline__ int value(const bsgen::dev::Panel& panel, int e, int slot) { return e == 0 && slot == 0 ? 0 : e == 1 && slot == 1 ? 1 : -1; }
+};
+template <> struct Schedule<1> {
+  static constexpr bool kInMemory = false;
+  static constexpr int kUnroll = 2;
+  static __device__ __forceinline__ constexpr bsgen::dev::Panel panel(bsgen::dev::u64, int) { return {0, 2, 0, 2}; }
+  static __device__ __forceinline__ int group(const bsgen::dev::Panel& panel, int e) { return e == 0 ? 2 : e == 1 ? 3 : 0; }
+  static __device__ __forceinline__ bsgen::dev::u32 mask(const bsgen::dev::Panel& panel, int e) { return e == 0 ? 0x1u : e == 1 ? 0x3u : 0u; }
+  static __device__ __forceinline__ int value(const bsgen::dev::Panel& panel, int e, int slot) { return e == 0 && slot == 0 ? 2 : e == 1 && slot == 0 ? 3 : e == 1 && slot == 1 ? 4 : -1; }
+};
+
+template <int kIndex>
+struct Params {
+  using Value = bsgen::dev::bf16;
+  using Out = bsgen::dev::bf16;
+  static constexpr bool kTransposed = false;
+  static constexpr bool kTokensContiguous = false;
+  static constexpr int kAlign = 16;  // bytes, of every pointer and leading dimension
+  static constexpr int kBlockK = 32, kBlockN = 32, kPanel = 2;
+  static constexpr int kTileM = 64;  // tokens per cta
+  static constexpr int kWarpsM = 2, kWarpsN = 2, kNumThreads = 128;
+  static constexpr int kSlice = 32, kSlicesPerStage = 1;
+  static constexpr int kNumStages = 3;
+  static constexpr int kSharedBytes = 24576;  // of 166912
+  static constexpr int kPromote = 0;  // sums stay in the tensor core
+  static constexpr int kContraction = 0;  // whole blocks, no guard
+  static constexpr int kOutputs = 0;  // whole panels, no guard
+  using Schedule = ::Schedule<kIndex>;
+  using Epilogue = bsgen::dev::NoEpilogue;
+};
+
+extern "C" __global__ __launch_bounds__(128)
+void bsgen_fprop_bf16_cbcc1a(const __grid_constant__ bsgen::dev::Arguments<0> args) {
+  const int token_tile = static_cast<int>(blockIdx.x) / 2;
+  switch (blockIdx.x % 2) {
+    case 0: return bsgen::dev::dds_panel<Params<0>>(args, Schedule<0>::panel(0, 0), token_tile);
+    case 1: return bsgen::dev::dds_panel<Params<1>>(args, Schedule<1>::panel(0, 0), token_tile);
+  }
+}
