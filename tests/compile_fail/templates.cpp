@@ -31,7 +31,7 @@ const std::vector<Broken>& broken_dds() {
   static const std::vector<Broken> list = {
       {kDds, "Params: kBlockK and kBlockN are at least 8", {"kBlockN = 4", "kPanel = 8"}},
       {kDds, "Params: kTileM is a multiple of 16 rows per warp", {"kTileM = 120"}},
-      {kDds, "Params: kPanel * kBlockN is a multiple of 8 columns per warp", {"kWarpsN = 8"}},
+      {kDds, "Params: kPanel * kBlockN is a multiple of 8 columns per warp", {"kWarpsN = 3"}},
       {kDds, "Params: kSlice is a multiple of the tensor-core step", {"kSlice = 8"}},
       {kDds, "Params: a slice holds one block or an aligned pair", {"kBlockK = 8", "kSlice = 32"}},
       {kDds, "Params: a stage that is part of a block holds one slice", {"kSlice = 16", "kSlicesPerStage = 2"}},
@@ -51,8 +51,8 @@ const std::vector<Broken>& broken_dds() {
 
 const std::vector<Broken>& broken_sdd() {
   static const std::vector<Broken> list = {
-      {kSdd, "Params: kGather * kBlockK is a multiple of 16 rows per warp", {"kWarpsM = 4"}},
-      {kSdd, "Params: kPanel * kBlockN is a multiple of 8 columns per warp", {"kWarpsN = 8"}},
+      {kSdd, "Params: kGather * kBlockK is a multiple of 16 rows per warp", {"kWarpsM = 3"}},
+      {kSdd, "Params: kPanel * kBlockN is a multiple of 8 columns per warp", {"kWarpsN = 3"}},
       {kSdd, "Params: kSlice is a multiple of the tensor-core step", {"kSlice = 8"}},
       {kSdd, "Params: a warp has at most 32 presence bits", {"kGather = 32", "kPanel = 8"}},
       {kSdd, "Params: kNumStages is at least 2", {"kNumStages = 1"}},
