@@ -144,20 +144,26 @@ std::optional<Status> refuse_leftover(CLI::App& app) {
   return std::nullopt;
 }
 
-// Verbs whose own file gives no example.
-void add_missing_examples(CLI::App& app) {
+// CLI11 hands the footer of `app` down to verbs that have none of their own; it belongs to the whole. Verbs whose file gives no
+// example get one here.
+void finish_footers(CLI::App& app) {
   const std::pair<const char*, const char*> examples[] = {
       {"mask", "\nExamples: draw a mask; what is it like, before anything is compiled?\n"
                "  bsgen mask make random:64x64:density=0.1,seed=7 -o mask.npy\n"
-               "  bsgen mask info layer.smtx --block 32 --keep 0.1"},
+               "  bsgen mask info layer.smtx --block 32 --keep 0.1\n"},
       {"cache", "\nExamples: what does the kernel cache hold; is all of it sound?\n"
                 "  bsgen cache stats\n"
-                "  bsgen cache verify"},
+                "  bsgen cache verify\n"},
       {"doctor", "\nExample: what was found on this machine, what was not, and how to get it\n"
-                 "  bsgen doctor"}};
-  for (const auto& [name, text] : examples)
-    for (CLI::App* verb : verbs_of(app))
-      if (verb->get_name() == name && verb->get_footer().empty()) verb->footer(text);
+                 "  bsgen doctor\n"}};
+  std::vector<CLI::App*> all;
+  collect(app, all);
+  for (CLI::App* verb : all) {
+    if (verb == &app) continue;
+    if (verb->get_footer() == app.get_footer()) verb->footer("");
+    for (const auto& [name, text] : examples)
+      if (path(*verb) == name && verb->get_footer().find("Example") == std::string::npos) verb->footer(text + verb->get_footer());
+  }
 }
 
 std::string environment_table() {
@@ -204,7 +210,7 @@ Status parse(CLI::App& app, int argc, const char* const* argv, bool& shown) {
   std::vector<CLI::App*> all;
   collect(app, all);
   for (CLI::App* verb : all) verb->allow_extras();
-  add_missing_examples(app);
+  finish_footers(app);
   shown = false;
   try {
     app.parse(argc, argv);

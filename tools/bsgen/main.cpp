@@ -34,20 +34,12 @@ void pin_standard_streams() {
 void add_verbs(CLI::App& app, Action& action) {
   add_compile(app, action);
   add_explain(app, action);
-#ifdef BSGEN_HAS_RUN
   add_run(app, action);
-#endif
   add_view(app, action);
   add_bench(app, action);
-#ifdef BSGEN_HAS_MASK
   add_mask(app, action);
-#endif
-#ifdef BSGEN_HAS_CACHE
   add_cache(app, action);
-#endif
-#ifdef BSGEN_HAS_DOCTOR
   add_doctor(app, action);
-#endif
 }
 
 int fail(const Status& status) {
