@@ -5,9 +5,10 @@
 //
 //   expression := sum of products with + - * /, unary -, parentheses, number, name, name[n], name[m], name[m,n], function(...)
 //   functions: min(a,b) max(a,b) abs exp tanh sigmoid relu gelu gelu_tanh silu;  `acc` is the sum, fp32.
-// All arithmetic is fp32. `a * b + c` (and c + a * b, a * b - c, c - a * b) is one fused multiply-add everywhere: device
-// code, reference, every device; parentheses around the product change nothing, and of two products the left one is fused. A name keeps one kind (scalar, [n], [m], [m,n]) throughout. Matrices have the type of the output
-// and the layout of the activations; vectors and scalars are fp32.
+// All arithmetic is fp32. `a * b + c` (and c + a * b, a * b - c, c - a * b) is one fused multiply-add everywhere: device code,
+// reference, every device; parentheses around the product change nothing, and of two products the left one is fused. A name
+// keeps one kind (scalar, [n], [m], [m,n]) throughout. Matrices have the type of the output and the layout of the activations;
+// vectors and scalars are fp32. The whole language: docs/reference/epilogue.md.
 #pragma once
 
 #include <cstdint>
