@@ -1,4 +1,5 @@
-// Runs the built command line as a user would and keeps what it said. BSGEN_TOOL is its path (a compile definition).
+// Runs the built command line as a user would and keeps what it said. BSGEN_TOOL is its path (a
+// compile definition).
 #pragma once
 
 #include <sys/wait.h>
@@ -44,13 +45,17 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// `arguments` as a shell reads them; `before` stands in front of the tool ("BSGEN_LOG=debug"), `after` behind it ("> /dev/full").
-inline ToolResult run_tool(const std::string& arguments, const std::string& before = "", const std::string& after = "") {
+// `arguments` as a shell reads them; `before` stands in front of the tool ("BSGEN_LOG=debug"),
+// `after` behind it ("> /dev/full").
+inline ToolResult run_tool(const std::string& arguments, const std::string& before = "",
+                           const std::string& after = "") {
   const TemporaryFolder folder;
   const std::string out = (folder / "out").string(), err = (folder / "err").string();
-  const std::string command = before + " '" BSGEN_TOOL "' " + arguments + " < /dev/null > '" + out + "' 2> '" + err + "' " + after;
+  const std::string command = before + " '" BSGEN_TOOL "' " + arguments + " < /dev/null > '" + out +
+                              "' 2> '" + err + "' " + after;
   const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(out), read_file(err)};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(out),
+          read_file(err)};
 }
 
 }  // namespace bsgen::test

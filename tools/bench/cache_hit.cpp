@@ -18,7 +18,8 @@ Expected<Timed> hits(const std::string& cuda_dir) {
   BSGEN_ASSIGN(const Engine::Request request, engine.request(layout, {}, device));
   BSGEN_TRY(engine.kernel(request));
   bool failed = false;
-  Timed timed = time_batches_ns(31, 20000, [&] { failed = failed || !engine.kernel(request).ok(); });
+  Timed timed =
+      time_batches_ns(31, 20000, [&] { failed = failed || !engine.kernel(request).ok(); });
   if (failed) return Status(ErrorCode::kInternal, "bench: a hit failed");
   return timed;
 }
@@ -30,9 +31,14 @@ std::vector<Figure> cache_hit(const SuiteOptions& options) {
   const auto timed = hits(options.cuda_dir);
   if (!timed) return {not_measured("a cache hit", what, asked, timed.status().message())};
   const Samples& samples = timed->quoted();
-  return {{"a cache hit", what, asked, spread(samples, "ns"), samples.median() < 1000 ? Verdict::kOk : Verdict::kMissed,
-           "31 batches of 20000 hits after a warm-up; one thread" + timed->note("ns"),
-           {{"median_ns", samples.median()}, {"p10_ns", samples.p10()}, {"p90_ns", samples.p90()}}}};
+  return {
+      {"a cache hit",
+       what,
+       asked,
+       spread(samples, "ns"),
+       samples.median() < 1000 ? Verdict::kOk : Verdict::kMissed,
+       "31 batches of 20000 hits after a warm-up; one thread" + timed->note("ns"),
+       {{"median_ns", samples.median()}, {"p10_ns", samples.p10()}, {"p90_ns", samples.p90()}}}};
 }
 
 }  // namespace bsgen::bench

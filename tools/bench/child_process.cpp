@@ -28,12 +28,14 @@ struct Pipe {
   }
 };
 
-std::vector<std::string> environment_with(const std::vector<std::pair<std::string, std::string>>& variables) {
+std::vector<std::string> environment_with(
+    const std::vector<std::pair<std::string, std::string>>& variables) {
   std::vector<std::string> all;
   for (char** entry = environ; *entry; ++entry) {
     const std::string text = *entry;
     bool replaced = false;
-    for (const auto& [name, value] : variables) replaced = replaced || text.rfind(name + "=", 0) == 0;
+    for (const auto& [name, value] : variables)
+      replaced = replaced || text.rfind(name + "=", 0) == 0;
     if (!replaced) all.push_back(text);
   }
   for (const auto& [name, value] : variables) all.push_back(name + "=" + value);
@@ -47,7 +49,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return list;
 }
 
-// Reads both until both are closed: a child that fills one pipe never waits for us to read the other.
+// Reads both until both are closed: a child that fills one pipe never waits for us to read the
+// other.
 void drain(Pipe& out, Pipe& err, std::string& out_text, std::string& err_text) {
   pollfd ends[2] = {{out.read, POLLIN, 0}, {err.read, POLLIN, 0}};
   std::string* texts[2] = {&out_text, &err_text};
@@ -57,17 +60,23 @@ void drain(Pipe& out, Pipe& err, std::string& out_text, std::string& err_text) {
       if (ends[i].fd < 0 || ends[i].revents == 0) continue;
       char buffer[4096];
       const ssize_t got = ::read(ends[i].fd, buffer, sizeof buffer);
-      if (got > 0) texts[i]->append(buffer, static_cast<std::size_t>(got));
-      else if (got == 0 || errno != EINTR) ends[i].fd = -1, --open;
+      if (got > 0)
+        texts[i]->append(buffer, static_cast<std::size_t>(got));
+      else if (got == 0 || errno != EINTR)
+        ends[i].fd = -1, --open;
     }
   }
 }
 
 }  // namespace
 
-Expected<ChildTime> time_in_child(const std::string& self, const std::vector<std::string>& arguments,
-                                   const std::vector<std::pair<std::string, std::string>>& variables) {
-  const auto failed = [&](const std::string& why) { return Status(ErrorCode::kDevice, fmt::format("bench: {} could not be run again: {}", self, why)); };
+Expected<ChildTime> time_in_child(
+    const std::string& self, const std::vector<std::string>& arguments,
+    const std::vector<std::pair<std::string, std::string>>& variables) {
+  const auto failed = [&](const std::string& why) {
+    return Status(ErrorCode::kDevice,
+                  fmt::format("bench: {} could not be run again: {}", self, why));
+  };
   Pipe out, err;
   if (out.read < 0 || err.read < 0) return failed(std::strerror(errno));
   std::vector<std::string> argument_texts{self};
@@ -95,7 +104,8 @@ Expected<ChildTime> time_in_child(const std::string& self, const std::vector<std
     return failed(err_text.empty() ? fmt::format("it ended with status {}", status) : err_text);
   }
   ChildTime time;
-  if (std::sscanf(out_text.c_str(), "%lf %lf", &time.wall, &time.cpu) != 2) return failed("it printed no two numbers");
+  if (std::sscanf(out_text.c_str(), "%lf %lf", &time.wall, &time.cpu) != 2)
+    return failed("it printed no two numbers");
   return time;
 }
 

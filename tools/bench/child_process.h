@@ -10,9 +10,10 @@
 
 namespace bsgen::bench {
 
-// `self` with `arguments` and these variables besides its environment; the two numbers that it prints. An error carries what it wrote to
-// standard error.
-Expected<ChildTime> time_in_child(const std::string& self, const std::vector<std::string>& arguments,
-                                  const std::vector<std::pair<std::string, std::string>>& variables = {});
+// `self` with `arguments` and these variables besides its environment; the two numbers that it
+// prints. An error carries what it wrote to standard error.
+Expected<ChildTime> time_in_child(
+    const std::string& self, const std::vector<std::string>& arguments,
+    const std::vector<std::pair<std::string, std::string>>& variables = {});
 
 }  // namespace bsgen::bench

@@ -10,20 +10,26 @@ namespace bsgen::bench {
 
 std::string_view name(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kOk: return "ok";
-    case Verdict::kMissed: return "missed";
-    case Verdict::kReported: return "reported";
-    case Verdict::kNotMeasured: return "not measured";
+    case Verdict::kOk:
+      return "ok";
+    case Verdict::kMissed:
+      return "missed";
+    case Verdict::kReported:
+      return "reported";
+    case Verdict::kNotMeasured:
+      return "not measured";
   }
   return "?";
 }
 
 Figure not_measured(std::string area, std::string what, std::string asked, std::string why) {
-  return {std::move(area), std::move(what), std::move(asked), "", Verdict::kNotMeasured, std::move(why)};
+  return {std::move(area),       std::move(what), std::move(asked), "",
+          Verdict::kNotMeasured, std::move(why)};
 }
 
 bool Suite::all_ok() const {
-  return std::none_of(figures.begin(), figures.end(), [](const Figure& f) { return f.verdict == Verdict::kMissed; });
+  return std::none_of(figures.begin(), figures.end(),
+                      [](const Figure& f) { return f.verdict == Verdict::kMissed; });
 }
 
 std::string short_number(double value) {
@@ -34,11 +40,13 @@ std::string short_number(double value) {
 
 std::string Timed::note(const std::string& unit) const {
   if (!busy()) return "";
-  return fmt::format("; processor time, for other programs kept this machine busy (on the wall {})", spread(wall, unit));
+  return fmt::format("; processor time, for other programs kept this machine busy (on the wall {})",
+                     spread(wall, unit));
 }
 
 std::string spread(const Samples& samples, const std::string& unit) {
-  return fmt::format("{} {} (p10 {}, p90 {})", short_number(samples.median()), unit, short_number(samples.p10()), short_number(samples.p90()));
+  return fmt::format("{} {} (p10 {}, p90 {})", short_number(samples.median()), unit,
+                     short_number(samples.p10()), short_number(samples.p90()));
 }
 
 }  // namespace bsgen::bench

@@ -18,7 +18,8 @@ struct MaskBench {
   std::int64_t tokens = 256;
   int runs = 7;
 };
-// Fails where compiling or running fails; a stage whose tool is missing is a figure that was not measured.
+// Fails where compiling or running fails; a stage whose tool is missing is a figure that was not
+// measured.
 Expected<Suite> bench_mask(const MaskBench& request);
 
 }  // namespace bsgen::bench

@@ -6,13 +6,17 @@
 
 namespace bsgen::bench {
 
-Expected<SampleRun> run_sample(const Layout& layout, const Problem& problem, const CompiledKernel& compiled, std::int64_t tokens, int threads,
+Expected<SampleRun> run_sample(const Layout& layout, const Problem& problem,
+                               const CompiledKernel& compiled, std::int64_t tokens, int threads,
                                bool nonfinite) {
-  const std::shared_ptr<sim::SimDevice> device = sim::SimDevice::create({.arch = compiled.plan.arch, .num_threads = threads});
+  const std::shared_ptr<sim::SimDevice> device =
+      sim::SimDevice::create({.arch = compiled.plan.arch, .num_threads = threads});
   BSGEN_ASSIGN(verify::Operands operands, verify::make_operands(layout, problem, tokens, 1));
   if (nonfinite) verify::plant_nonfinite(layout, problem, operands, 1);
-  BSGEN_ASSIGN(const Kernel kernel, runtime::load_kernel(device, compiled.plan, compiled.schedule, compiled.image));
-  BSGEN_ASSIGN(const verify::StagedOperands staged, verify::StagedOperands::stage(device, problem, operands));
+  BSGEN_ASSIGN(const Kernel kernel,
+               runtime::load_kernel(device, compiled.plan, compiled.schedule, compiled.image));
+  BSGEN_ASSIGN(const verify::StagedOperands staged,
+               verify::StagedOperands::stage(device, problem, operands));
   SampleRun run;
   const double cpu_start = cpu_ms();
   const auto start = std::chrono::steady_clock::now();

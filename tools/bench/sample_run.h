@@ -18,8 +18,10 @@ struct SampleRun {
   bool passed() const { return verdict.passed && !report.failed(); }
 };
 
-// `threads` as SimOptions: 0 = one per core. nonfinite: Inf and NaN in some elements of the activations.
-Expected<SampleRun> run_sample(const Layout& layout, const Problem& problem, const CompiledKernel& compiled, std::int64_t tokens, int threads = 0,
+// `threads` as SimOptions: 0 = one per core. nonfinite: Inf and NaN in some elements of the
+// activations.
+Expected<SampleRun> run_sample(const Layout& layout, const Problem& problem,
+                               const CompiledKernel& compiled, std::int64_t tokens, int threads = 0,
                                bool nonfinite = false);
 
 }  // namespace bsgen::bench

@@ -12,11 +12,14 @@ namespace bsgen::bench {
 
 struct Samples {
   std::vector<double> values;  // sorted
-  explicit Samples(std::vector<double> v) : values(std::move(v)) { std::sort(values.begin(), values.end()); }
+  explicit Samples(std::vector<double> v) : values(std::move(v)) {
+    std::sort(values.begin(), values.end());
+  }
   // Nearest rank; 0 of none.
   double quantile(double q) const {
     if (values.empty()) return 0;
-    return values[std::min(values.size() - 1, static_cast<std::size_t>(q * static_cast<double>(values.size())))];
+    return values[std::min(values.size() - 1,
+                           static_cast<std::size_t>(q * static_cast<double>(values.size())))];
   }
   double median() const {
     const std::size_t n = values.size();
@@ -28,7 +31,8 @@ struct Samples {
 };
 
 inline double milliseconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
 }
 
 // Processor time of the whole process, milliseconds.
@@ -38,8 +42,9 @@ inline double cpu_ms() {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
 }
 
-// The same calls by the clock on the wall and by the processor time they took. Where one thread works and never waits the two
-// agree, unless other programs take the processor away; then the wall says how busy the machine is, so processor time is quoted.
+// The same calls by the clock on the wall and by the processor time they took. Where one thread
+// works and never waits the two agree, unless other programs take the processor away; then the wall
+// says how busy the machine is, so processor time is quoted.
 struct Timed {
   Samples wall, cpu;
   bool busy() const { return cpu.median() < 0.9 * wall.median(); }
@@ -63,7 +68,8 @@ Timed time_ms(int warm_up, int runs, Run&& run) {
   return {Samples(std::move(wall)), Samples(std::move(cpu))};
 }
 
-// Nanoseconds of one call, from batches long enough that the clocks do not show; one value per batch.
+// Nanoseconds of one call, from batches long enough that the clocks do not show; one value per
+// batch.
 template <class Run>
 Timed time_batches_ns(int batches, int calls, Run&& run) {
   const auto batch = [&] {
@@ -76,6 +82,6 @@ Timed time_batches_ns(int batches, int calls, Run&& run) {
 }
 
 std::string spread(const Samples& samples, const std::string& unit);  // "4.1 ms (p10 4.0, p90 4.4)"
-std::string short_number(double value);                                // three significant digits
+std::string short_number(double value);                               // three significant digits
 
 }  // namespace bsgen::bench

@@ -1,6 +1,5 @@
-// bsgen bench: figures against what was asked, or the stages of compiling and simulating one mask, timed.
-#include "tools/bench/figures.h"
-
+// bsgen bench: figures against what was asked, or the stages of compiling and simulating one mask,
+// timed.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "tools/bench/figures.h"
 #include "tools/bench/mask.h"
 #include "tools/bsgen/cli.h"
 #include "tools/bsgen/command_line.h"
@@ -19,7 +19,9 @@ namespace bsgen::cli {
 namespace {
 
 const std::vector<std::string> kSuites = {"foundation", "sim", "gpu"};
-const std::vector<std::string> kAreas = {"ready soon", "planning", "a launch", "a cache hit", "exact", "correct", "clean code", "no waste", "simulation"};
+const std::vector<std::string> kAreas = {"ready soon",  "planning", "a launch",
+                                         "a cache hit", "exact",    "correct",
+                                         "clean code",  "no waste", "simulation"};
 
 struct BenchArguments {
   PlanArguments plan;
@@ -29,7 +31,9 @@ struct BenchArguments {
   bool full = false;
 };
 
-Status wrong(std::string message) { return Status(ErrorCode::kInvalidArgument, std::move(message)); }
+Status wrong(std::string message) {
+  return Status(ErrorCode::kInvalidArgument, std::move(message));
+}
 
 // This executable, for figures that are taken in fresh processes.
 std::string own_path() {
@@ -38,7 +42,12 @@ std::string own_path() {
 }
 
 Json figure_json(const bench::Figure& figure) {
-  Json json = {{"area", figure.area}, {"what", figure.what}, {"asked", figure.asked}, {"measured", figure.measured}, {"verdict", name(figure.verdict)}, {"how", figure.how}};
+  Json json = {{"area", figure.area},
+               {"what", figure.what},
+               {"asked", figure.asked},
+               {"measured", figure.measured},
+               {"verdict", name(figure.verdict)},
+               {"how", figure.how}};
   Json values = Json::object();
   for (const auto& [what, value] : figure.values) values[what] = value;
   json["values"] = std::move(values);
@@ -46,16 +55,26 @@ Json figure_json(const bench::Figure& figure) {
 }
 
 std::string figures_text(const bench::Suite& suite) {
-  TextTable table({{"", TextTable::Align::kLeft}, {"figure", TextTable::Align::kLeft}, {"asked", TextTable::Align::kLeft}, {"measured", TextTable::Align::kLeft}});
+  TextTable table({{"", TextTable::Align::kLeft},
+                   {"figure", TextTable::Align::kLeft},
+                   {"asked", TextTable::Align::kLeft},
+                   {"measured", TextTable::Align::kLeft}});
   for (const bench::Figure& f : suite.figures)
-    table.add({std::string(name(f.verdict)), fmt::format("{}: {}", f.area, f.what), f.asked.empty() ? "-" : f.asked, f.measured.empty() ? "-" : f.measured});
+    table.add({std::string(name(f.verdict)), fmt::format("{}: {}", f.area, f.what),
+               f.asked.empty() ? "-" : f.asked, f.measured.empty() ? "-" : f.measured});
   std::string text = table.str() + "\n" + bold("how") + "\n";
-  for (const bench::Figure& f : suite.figures) text += fmt::format("  {}: {}\n    {}\n", f.area, f.what, f.how);
-  const auto number_of = [&](bench::Verdict verdict) { return std::count_if(suite.figures.begin(), suite.figures.end(), [&](const auto& f) { return f.verdict == verdict; }); };
-  const auto missed = number_of(bench::Verdict::kMissed), absent = number_of(bench::Verdict::kNotMeasured);
+  for (const bench::Figure& f : suite.figures)
+    text += fmt::format("  {}: {}\n    {}\n", f.area, f.what, f.how);
+  const auto number_of = [&](bench::Verdict verdict) {
+    return std::count_if(suite.figures.begin(), suite.figures.end(),
+                         [&](const auto& f) { return f.verdict == verdict; });
+  };
+  const auto missed = number_of(bench::Verdict::kMissed),
+             absent = number_of(bench::Verdict::kNotMeasured);
   const std::string ok = fmt::format("{} ok", number_of(bench::Verdict::kOk));
   text += fmt::format("\n{}, {}, {} not measured, {} reported without a figure asked\n", green(ok),
-                      missed ? red(fmt::format("{} missed", missed)) : std::string("0 missed"), absent, number_of(bench::Verdict::kReported));
+                      missed ? red(fmt::format("{} missed", missed)) : std::string("0 missed"),
+                      absent, number_of(bench::Verdict::kReported));
   return text;
 }
 
@@ -65,7 +84,8 @@ Expected<int> show(const BenchArguments& arguments, const bench::Suite& suite, J
     head["suite"] = suite.name;
     head["ok"] = suite.all_ok();
     head["figures"] = Json::array();
-    for (const bench::Figure& figure : suite.figures) head["figures"].push_back(figure_json(figure));
+    for (const bench::Figure& figure : suite.figures)
+      head["figures"].push_back(figure_json(figure));
     BSGEN_TRY(print_json(head));
   } else {
     BSGEN_TRY(print(figures_text(suite)));
@@ -74,20 +94,33 @@ Expected<int> show(const BenchArguments& arguments, const bench::Suite& suite, J
 }
 
 Expected<int> bench_one_mask(const BenchArguments& arguments) {
-  if (arguments.tokens < 0) return wrong(fmt::format("bench: {} tokens, a run takes 0 or more", arguments.tokens));
+  if (arguments.tokens < 0)
+    return wrong(fmt::format("bench: {} tokens, a run takes 0 or more", arguments.tokens));
   BSGEN_ASSIGN(const PlanRequest request, resolve(arguments.plan));
-  BSGEN_ASSIGN(const bench::Suite suite, bench::bench_mask({.layout = request.layout, .problem = request.problem, .arch = request.arch, .options = request.options,
-                                                            .plan = request.plan, .cuda_dir = environment().cuda_dir, .tokens = arguments.tokens}));
+  BSGEN_ASSIGN(const bench::Suite suite, bench::bench_mask({.layout = request.layout,
+                                                            .problem = request.problem,
+                                                            .arch = request.arch,
+                                                            .options = request.options,
+                                                            .plan = request.plan,
+                                                            .cuda_dir = environment().cuda_dir,
+                                                            .tokens = arguments.tokens}));
   if (!arguments.plan.json) BSGEN_TRY(print(bold(request_text(request)) + "\n\n"));
-  return show(arguments, suite, {{"schema", 1}, {"mask", arguments.plan.mask.mask}, {"arch", request.arch.name()}, {"nonzero_blocks", request.layout.num_blocks()}});
+  return show(arguments, suite,
+              {{"schema", 1},
+               {"mask", arguments.plan.mask.mask},
+               {"arch", request.arch.name()},
+               {"nonzero_blocks", request.layout.num_blocks()}});
 }
 
 Expected<int> bench_suite(const BenchArguments& arguments) {
   if (std::find(kSuites.begin(), kSuites.end(), arguments.suite) == kSuites.end())
-    return wrong(fmt::format("bench: no suite \"{}\"; the nearest is {} (there are {})", arguments.suite, nearest(arguments.suite, kSuites), fmt::join(kSuites, ", ")));
+    return wrong(fmt::format("bench: no suite \"{}\"; the nearest is {} (there are {})",
+                             arguments.suite, nearest(arguments.suite, kSuites),
+                             fmt::join(kSuites, ", ")));
   for (const std::string& area : arguments.only)
     if (std::find(kAreas.begin(), kAreas.end(), area) == kAreas.end())
-      return wrong(fmt::format("bench: --only knows no \"{}\"; the nearest is {} (there are {})", area, nearest(area, kAreas), fmt::join(kAreas, ", ")));
+      return wrong(fmt::format("bench: --only knows no \"{}\"; the nearest is {} (there are {})",
+                               area, nearest(area, kAreas), fmt::join(kAreas, ", ")));
   bench::SuiteOptions options;
   options.full = arguments.full;
   options.cuda_dir = environment().cuda_dir;
@@ -98,9 +131,10 @@ Expected<int> bench_suite(const BenchArguments& arguments) {
   const bench::Progress progress = [terminal](const std::string& what) {
     if (terminal) fmt::print(stderr, "\r\x1b[Kbench: {} ...", what);
   };
-  Expected<bench::Suite> suite = arguments.suite == "foundation" ? Expected<bench::Suite>(bench::foundation(options, progress))
-                                 : arguments.suite == "sim"      ? Expected<bench::Suite>(bench::simulation(options, progress))
-                                                                 : bench::gpu(options, progress);
+  Expected<bench::Suite> suite =
+      arguments.suite == "foundation" ? Expected<bench::Suite>(bench::foundation(options, progress))
+      : arguments.suite == "sim"      ? Expected<bench::Suite>(bench::simulation(options, progress))
+                                      : bench::gpu(options, progress);
   if (terminal) fmt::print(stderr, "\r\x1b[K");
   if (!suite) return suite.status();
   return show(arguments, *suite, {{"schema", 1}, {"full", arguments.full}});
@@ -115,26 +149,42 @@ Expected<int> run_bench(const BenchArguments& arguments) {
     return 0;
   }
   const bool mask = !arguments.plan.mask.mask.empty();
-  if (mask == !arguments.suite.empty()) return wrong(mask ? "bench: MASK and --suite are two things to measure; give one of them" : "bench: give a MASK or --suite foundation");
+  if (mask == !arguments.suite.empty())
+    return wrong(mask ? "bench: MASK and --suite are two things to measure; give one of them"
+                      : "bench: give a MASK or --suite foundation");
   return mask ? bench_one_mask(arguments) : bench_suite(arguments);
 }
 
 }  // namespace
 
 void add_bench(CLI::App& app, Action& action) {
-  auto* verb = app.add_subcommand("bench", "figures against what was asked of them, or the stages of one mask timed");
+  auto* verb = app.add_subcommand(
+      "bench", "figures against what was asked of them, or the stages of one mask timed");
   auto arguments = std::make_shared<BenchArguments>();
   add_plan_arguments(*verb, arguments->plan);
   verb->get_option("mask")->required(false);
-  verb->add_option("--suite", arguments->suite, "foundation (what this project promises), sim (the simulated device) or gpu (cuda:0)")->type_name("SUITE")->group("Bench");
-  verb->add_option("--only", arguments->only, fmt::format("of the suite foundation, these areas: {}", fmt::join(kAreas, ", ")))->type_name("AREA")->delimiter(',')->group("Bench");
-  verb->add_option("--tokens", arguments->tokens, "M of the simulated run of MASK; default 256")->group("Bench");
-  verb->add_flag("--full", arguments->full, "every combination; takes many minutes")->group("Bench");
-  verb->add_option("--child", arguments->child)->group("");  // what a fresh process of a suite measures
-  verb->footer("\nExamples: every figure of the foundation; where the time goes for one mask\n"
-               "  bsgen bench --suite foundation\n"
-               "  bsgen bench layer.smtx --block 32 --keep 0.1 --tokens 128\n\n"
-               "Exit status 1 where a figure was measured and missed. What cannot be measured here says why and counts as neither.");
+  verb->add_option(
+          "--suite", arguments->suite,
+          "foundation (what this project promises), sim (the simulated device) or gpu (cuda:0)")
+      ->type_name("SUITE")
+      ->group("Bench");
+  verb->add_option("--only", arguments->only,
+                   fmt::format("of the suite foundation, these areas: {}", fmt::join(kAreas, ", ")))
+      ->type_name("AREA")
+      ->delimiter(',')
+      ->group("Bench");
+  verb->add_option("--tokens", arguments->tokens, "M of the simulated run of MASK; default 256")
+      ->group("Bench");
+  verb->add_flag("--full", arguments->full, "every combination; takes many minutes")
+      ->group("Bench");
+  verb->add_option("--child", arguments->child)
+      ->group("");  // what a fresh process of a suite measures
+  verb->footer(
+      "\nExamples: every figure of the foundation; where the time goes for one mask\n"
+      "  bsgen bench --suite foundation\n"
+      "  bsgen bench layer.smtx --block 32 --keep 0.1 --tokens 128\n\n"
+      "Exit status 1 where a figure was measured and missed. What cannot be measured here says why "
+      "and counts as neither.");
   verb->callback([arguments, &action] { action = [arguments] { return run_bench(*arguments); }; });
 }
 

@@ -21,15 +21,20 @@ std::size_t distance(std::string_view a, std::string_view b) {
   for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i)
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      d[i][j] =
+          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   return d[a.size()][b.size()];
 }
 
-std::vector<CLI::App*> verbs_of(CLI::App& app) { return app.get_subcommands([](CLI::App*) { return true; }); }
+std::vector<CLI::App*> verbs_of(CLI::App& app) {
+  return app.get_subcommands([](CLI::App*) { return true; });
+}
 
-// The innermost verb that was given: `make` of `bsgen mask make`, the application itself when there is none.
+// The innermost verb that was given: `make` of `bsgen mask make`, the application itself when there
+// is none.
 CLI::App& innermost(CLI::App& app) {
   const auto parsed = app.get_subcommands();
   return parsed.empty() ? app : innermost(*parsed.front());
@@ -49,8 +54,12 @@ std::string path(const CLI::App& verb) {
 }
 
 // "mask make: ", what a message about this verb begins with.
-std::string prefix(const CLI::App& verb) { return verb.get_parent() ? path(verb) + ": " : ""; }
-std::string command(const CLI::App& verb) { return verb.get_parent() ? "bsgen " + path(verb) : "bsgen"; }
+std::string prefix(const CLI::App& verb) {
+  return verb.get_parent() ? path(verb) + ": " : "";
+}
+std::string command(const CLI::App& verb) {
+  return verb.get_parent() ? "bsgen " + path(verb) : "bsgen";
+}
 
 std::vector<std::string> option_names(const CLI::App& verb) {
   std::vector<std::string> names;
@@ -59,12 +68,18 @@ std::vector<std::string> option_names(const CLI::App& verb) {
   return names;
 }
 
-bool has_option(const CLI::App& verb, const std::string& name) { return verb.get_option_no_throw(name) != nullptr; }
+bool has_option(const CLI::App& verb, const std::string& name) {
+  return verb.get_option_no_throw(name) != nullptr;
+}
 
-Status wrong(std::string message) { return Status(ErrorCode::kInvalidArgument, std::move(message)); }
+Status wrong(std::string message) {
+  return Status(ErrorCode::kInvalidArgument, std::move(message));
+}
 
 // "--tokens=4" -> "--tokens".
-std::string option_name(const std::string& argument) { return argument.substr(0, argument.find('=')); }
+std::string option_name(const std::string& argument) {
+  return argument.substr(0, argument.find('='));
+}
 
 Status refuse_option(CLI::App& app, CLI::App& verb, const std::string& argument) {
   const std::string option = option_name(argument);
@@ -72,21 +87,23 @@ Status refuse_option(CLI::App& app, CLI::App& verb, const std::string& argument)
   collect(app, all);
   std::vector<std::string> owners;
   for (const CLI::App* other : all)
-    if (other != &verb && other->get_parent() && has_option(*other, option)) owners.push_back(path(*other));
+    if (other != &verb && other->get_parent() && has_option(*other, option))
+      owners.push_back(path(*other));
   if (!verb.get_parent() && !owners.empty())
-    return wrong(fmt::format("{} stands after its verb: bsgen {} ... {}", option, owners.front(), argument));
+    return wrong(
+        fmt::format("{} stands after its verb: bsgen {} ... {}", option, owners.front(), argument));
   const std::string near = nearest(option, option_names(verb));
   if (!owners.empty())
-    return wrong(fmt::format("{}no option {} here (it belongs to {}); the nearest is {}", prefix(verb), option,
-                             fmt::join(owners, ", "), near));
+    return wrong(fmt::format("{}no option {} here (it belongs to {}); the nearest is {}",
+                             prefix(verb), option, fmt::join(owners, ", "), near));
   return wrong(fmt::format("{}no option {}; the nearest is {}", prefix(verb), option, near));
 }
 
 Status refuse_verb(CLI::App& parent, const std::string& argument) {
   std::vector<std::string> names;
   for (const CLI::App* verb : verbs_of(parent)) names.push_back(verb->get_name());
-  return wrong(fmt::format("{}no verb \"{}\"; the nearest is {}, {} --help lists them", prefix(parent), argument,
-                           nearest(argument, names), command(parent)));
+  return wrong(fmt::format("{}no verb \"{}\"; the nearest is {}, {} --help lists them",
+                           prefix(parent), argument, nearest(argument, names), command(parent)));
 }
 
 bool is_number(const std::string& text) {
@@ -95,7 +112,8 @@ bool is_number(const std::string& text) {
   return !text.empty() && *end == '\0';
 }
 
-// "Could not convert: --tokens = abc" and its like, in our words. CLI11 gives no structure, only this text.
+// "Could not convert: --tokens = abc" and its like, in our words. CLI11 gives no structure, only
+// this text.
 Status explain_error(const CLI::App& where, const CLI::ParseError& error) {
   const std::string begin = prefix(where);
   std::string text = error.what();
@@ -118,11 +136,13 @@ Status explain_error(const CLI::App& where, const CLI::ParseError& error) {
     const std::string option = text.substr(0, text.find_first_of(": "));
     if (text.find("missing") != std::string::npos || text.find("at least") != std::string::npos)
       return wrong(fmt::format("{}{} needs a value", begin, option));
-    return wrong(fmt::format("{}{} is given more than once or with too many values", begin, option));
+    return wrong(
+        fmt::format("{}{} is given more than once or with too many values", begin, option));
   }
   if (dynamic_cast<const CLI::RequiredError*>(&error)) {
     const std::string missing = text.substr(0, text.find(" is required"));
-    return wrong(fmt::format("{}{} is missing; {} --help shows an example", begin, missing, command(where)));
+    return wrong(
+        fmt::format("{}{} is missing; {} --help shows an example", begin, missing, command(where)));
   }
   if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   return wrong(begin + text);
@@ -131,46 +151,53 @@ Status explain_error(const CLI::App& where, const CLI::ParseError& error) {
 // The first argument that nobody took, if any.
 std::optional<Status> refuse_leftover(CLI::App& app) {
   CLI::App& verb = innermost(app);
-  const auto is_option = [](const std::string& s) { return s.size() > 1 && s[0] == '-' && s != "--"; };
+  const auto is_option = [](const std::string& s) {
+    return s.size() > 1 && s[0] == '-' && s != "--";
+  };
   for (CLI::App* place = &verb; place; place = place->get_parent()) {
     const auto left = place->remaining();
     if (left.empty()) continue;
     if (const auto option = std::find_if(left.begin(), left.end(), is_option); option != left.end())
       return refuse_option(app, *place, *option);
     if (!verbs_of(*place).empty() && place == &verb) return refuse_verb(*place, left.front());
-    return wrong(fmt::format("{}\"{}\" is one argument too many; {} --help shows what it takes", prefix(verb), left.front(),
-                             command(verb)));
+    return wrong(fmt::format("{}\"{}\" is one argument too many; {} --help shows what it takes",
+                             prefix(verb), left.front(), command(verb)));
   }
   return std::nullopt;
 }
 
-// CLI11 hands the footer of `app` down to verbs that have none of their own; it belongs to the whole. Verbs whose file gives no
-// example get one here.
+// CLI11 hands the footer of `app` down to verbs that have none of their own; it belongs to the
+// whole. Verbs whose file gives no example get one here.
 void finish_footers(CLI::App& app) {
   const std::pair<const char*, const char*> examples[] = {
-      {"mask", "\nExamples: draw a mask; what is it like, before anything is compiled?\n"
-               "  bsgen mask make random:64x64:density=0.1,seed=7 -o mask.npy\n"
-               "  bsgen mask info layer.smtx --block 32 --keep 0.1\n"},
-      {"cache", "\nExamples: what does the kernel cache hold; is all of it sound?\n"
-                "  bsgen cache stats\n"
-                "  bsgen cache verify\n"},
-      {"doctor", "\nExample: what was found on this machine, what was not, and how to get it\n"
-                 "  bsgen doctor\n"}};
+      {"mask",
+       "\nExamples: draw a mask; what is it like, before anything is compiled?\n"
+       "  bsgen mask make random:64x64:density=0.1,seed=7 -o mask.npy\n"
+       "  bsgen mask info layer.smtx --block 32 --keep 0.1\n"},
+      {"cache",
+       "\nExamples: what does the kernel cache hold; is all of it sound?\n"
+       "  bsgen cache stats\n"
+       "  bsgen cache verify\n"},
+      {"doctor",
+       "\nExample: what was found on this machine, what was not, and how to get it\n"
+       "  bsgen doctor\n"}};
   std::vector<CLI::App*> all;
   collect(app, all);
   for (CLI::App* verb : all) {
     if (verb == &app) continue;
     if (verb->get_footer() == app.get_footer()) verb->footer("");
     for (const auto& [name, text] : examples)
-      if (path(*verb) == name && verb->get_footer().find("Example") == std::string::npos) verb->footer(text + verb->get_footer());
+      if (path(*verb) == name && verb->get_footer().find("Example") == std::string::npos)
+        verb->footer(text + verb->get_footer());
   }
 }
 
 std::string environment_table() {
   std::string table = "Environment (a variable or value that is not listed is an error):\n";
   for (const auto& v : environment_variables())
-    table += fmt::format("  {:<20}  {}\n  {:<20}  {}{}\n", v.name, v.what, "", v.values,
-                         v.default_value.empty() ? std::string() : fmt::format("; default {}", v.default_value));
+    table += fmt::format(
+        "  {:<20}  {}\n  {:<20}  {}{}\n", v.name, v.what, "", v.values,
+        v.default_value.empty() ? std::string() : fmt::format("; default {}", v.default_value));
   return table;
 }
 
@@ -191,18 +218,26 @@ std::string nearest(std::string_view text, const std::vector<std::string>& candi
 void describe(CLI::App& app) {
   app.name("bsgen");
   app.description(
-      "bsgen makes GPU kernels for block-sparse matrices: give it a mask, it plans, writes CUDA for that very mask,\n"
+      "bsgen makes GPU kernels for block-sparse matrices: give it a mask, it plans, writes CUDA "
+      "for that very mask,\n"
       "compiles it, and runs it on a GPU or on the simulated device that needs none.\n\n"
-      "  bsgen compile banded:64x64:width=3                     report: plan, registers, shared memory, times\n"
-      "  bsgen run mask.txt --tokens 256 --device sim           execute and judge against a float64 reference\n"
-      "  bsgen explain random:64x64:density=0.1                 every plan that was considered, and why it lost\n"
-      "  bsgen view mask.txt -o page.html                       one page to understand the kernel\n");
+      "  bsgen compile banded:64x64:width=3                     report: plan, registers, shared "
+      "memory, times\n"
+      "  bsgen run mask.txt --tokens 256 --device sim           execute and judge against a "
+      "float64 reference\n"
+      "  bsgen explain random:64x64:density=0.1                 every plan that was considered, "
+      "and why it lost\n"
+      "  bsgen view mask.txt -o page.html                       one page to understand the "
+      "kernel\n");
   app.set_version_flag("--version", "bsgen " BSGEN_VERSION, "print the version");
   app.require_subcommand(1);
-  app.footer("\nMASK is a file (.txt .npy .npz .mtx .smtx) or a generator, name:ROWSxCOLS[:key=value,...], in blocks.\n"
-             "bsgen VERB --help shows a verb's options and an example.\n\n"
-             "Exit status: 0 done; 1 a check failed; 2 what you gave is wrong; 3 a part of this machine is missing.\n\n" +
-             environment_table());
+  app.footer(
+      "\nMASK is a file (.txt .npy .npz .mtx .smtx) or a generator, "
+      "name:ROWSxCOLS[:key=value,...], in blocks.\n"
+      "bsgen VERB --help shows a verb's options and an example.\n\n"
+      "Exit status: 0 done; 1 a check failed; 2 what you gave is wrong; 3 a part of this machine "
+      "is missing.\n\n" +
+      environment_table());
 }
 
 Status parse(CLI::App& app, int argc, const char* const* argv, bool& shown) {
@@ -222,7 +257,9 @@ Status parse(CLI::App& app, int argc, const char* const* argv, bool& shown) {
   } catch (const CLI::ParseError& error) {
     if (auto refused = refuse_leftover(app)) return *refused;
     CLI::App& verb = innermost(app);
-    if (!verbs_of(verb).empty()) return wrong(fmt::format("{}a verb is missing; {} --help lists them", prefix(verb), command(verb)));
+    if (!verbs_of(verb).empty())
+      return wrong(
+          fmt::format("{}a verb is missing; {} --help lists them", prefix(verb), command(verb)));
     return explain_error(verb, error);
   }
   if (auto refused = refuse_leftover(app)) return *refused;

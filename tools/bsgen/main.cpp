@@ -1,5 +1,6 @@
-// bsgen: the command line. Builds the verbs, parses the arguments, runs the chosen verb, and turns what it returns into one
-// message and an exit status: 0 done, 1 a check failed, 2 what the caller gave is wrong, 3 a part of this machine is missing.
+// bsgen: the command line. Builds the verbs, parses the arguments, runs the chosen verb, and turns
+// what it returns into one message and an exit status: 0 done, 1 a check failed, 2 what the caller
+// gave is wrong, 3 a part of this machine is missing.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -21,11 +22,13 @@ Environment& stored_environment() {
   return environment;
 }
 
-// A closed standard stream leaves its number free, and the next file that is opened would become standard output. Pin them.
+// A closed standard stream leaves its number free, and the next file that is opened would become
+// standard output. Pin them.
 void pin_standard_streams() {
   for (int stream = 0; stream <= 2; ++stream)
     if (fcntl(stream, F_GETFD) == -1 && errno == EBADF) {
-      // Standard output that nobody can read must fail when written, so it is opened for reading; the other two are harmless.
+      // Standard output that nobody can read must fail when written, so it is opened for reading;
+      // the other two are harmless.
       const int flags = stream == 1 ? O_RDONLY : O_RDWR;
       if (open("/dev/null", flags) != stream) std::_Exit(2);
     }
@@ -48,7 +51,8 @@ int fail(const Status& status) {
   return exit_status(status.code());
 }
 
-// What was printed has arrived, or the run has failed: a full disk or a closed pipe is an error like any other.
+// What was printed has arrived, or the run has failed: a full disk or a closed pipe is an error
+// like any other.
 Status flush_standard_output() {
   errno = 0;
   std::cout.flush();
@@ -82,7 +86,9 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-const Environment& environment() { return stored_environment(); }
+const Environment& environment() {
+  return stored_environment();
+}
 
 }  // namespace bsgen::cli
 
@@ -92,8 +98,10 @@ int main(int argc, char** argv) {
     return cli::run(argc, argv);
   } catch (const std::bad_alloc&) {
     std::fputs("bsgen: out of memory\n", stderr);
-  } catch (const std::system_error& error) {  // fmt reports a failed write of standard output this way
-    std::fprintf(stderr, "bsgen: output: standard output could not be written: %s\n", error.code().message().c_str());
+  } catch (
+      const std::system_error& error) {  // fmt reports a failed write of standard output this way
+    std::fprintf(stderr, "bsgen: output: standard output could not be written: %s\n",
+                 error.code().message().c_str());
     return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bsgen: bug: an exception reached the command line: %s\n", error.what());

@@ -8,32 +8,50 @@ std::string request_text(const PlanRequest& request) {
   const Layout& layout = request.layout;
   const BlockShape block = layout.block();
   const std::int64_t all = layout.heads() * layout.grid_rows() * layout.grid_cols();
-  return fmt::format("{} {} for {}: {} of {} of {} x {} present ({}), W is {}{} x {}", name(request.problem.op), name(request.problem.dtype),
-                     request.arch.name(), layout.num_blocks(), count(all, "block", "blocks"), block.rows, block.cols, percent(layout.density()),
-                     layout.heads() > 1 ? fmt::format("{} heads of ", layout.heads()) : "", layout.rows(), layout.cols());
+  return fmt::format("{} {} for {}: {} of {} of {} x {} present ({}), W is {}{} x {}",
+                     name(request.problem.op), name(request.problem.dtype), request.arch.name(),
+                     layout.num_blocks(), count(all, "block", "blocks"), block.rows, block.cols,
+                     percent(layout.density()),
+                     layout.heads() > 1 ? fmt::format("{} heads of ", layout.heads()) : "",
+                     layout.rows(), layout.cols());
 }
 
 std::string tile_text(const plan::KernelPlan& plan, const plan::Tile& tile) {
-  if (plan.problem.op == Op::kUpdate) return fmt::format("{} rows x {}", tile.gather, count(tile.panel, "column", "columns"));
+  if (plan.problem.op == Op::kUpdate)
+    return fmt::format("{} rows x {}", tile.gather, count(tile.panel, "column", "columns"));
   return fmt::format("{} tokens x {}", tile.tokens, count(tile.panel, "block", "blocks"));
 }
 
 std::string arithmetic_text(const plan::KernelPlan& plan) {
   const plan::Arithmetic& a = plan.arithmetic;
-  std::string text = fmt::format("each step is one {} over {} contraction elements, in ascending order\n", a.instruction, a.k_step);
-  text += a.promote_every ? fmt::format("the tensor-core sum joins an fp32 sum after every {} contraction elements\n", a.promote_every)
-                          : std::string("one fp32 sum from first to last, never split\n");
-  return text + "tile, schedule and tier cannot change it: structural, unrolled, constant and table give the same bits\n";
+  std::string text =
+      fmt::format("each step is one {} over {} contraction elements, in ascending order\n",
+                  a.instruction, a.k_step);
+  text += a.promote_every
+              ? fmt::format(
+                    "the tensor-core sum joins an fp32 sum after every {} contraction elements\n",
+                    a.promote_every)
+              : std::string("one fp32 sum from first to last, never split\n");
+  return text +
+         "tile, schedule and tier cannot change it: structural, unrolled, constant and table give "
+         "the same bits\n";
 }
 
 Json tile_json(const plan::Tile& tile) {
-  return {{"tokens", tile.tokens},   {"gather", tile.gather}, {"panel", tile.panel},
-          {"warps_m", tile.warps_m}, {"warps_n", tile.warps_n}, {"slice", tile.slice},
-          {"slices_per_stage", tile.slices_per_stage}, {"num_stages", tile.num_stages}};
+  return {{"tokens", tile.tokens},
+          {"gather", tile.gather},
+          {"panel", tile.panel},
+          {"warps_m", tile.warps_m},
+          {"warps_n", tile.warps_n},
+          {"slice", tile.slice},
+          {"slices_per_stage", tile.slices_per_stage},
+          {"num_stages", tile.num_stages}};
 }
 
 Json arithmetic_json(const plan::Arithmetic& arithmetic) {
-  return {{"instruction", arithmetic.instruction}, {"k_step", arithmetic.k_step}, {"promote_every", arithmetic.promote_every}};
+  return {{"instruction", arithmetic.instruction},
+          {"k_step", arithmetic.k_step},
+          {"promote_every", arithmetic.promote_every}};
 }
 
 Json candidates_json(const plan::KernelPlan& plan) {

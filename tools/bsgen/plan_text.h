@@ -11,8 +11,9 @@ namespace bsgen::cli {
 
 // "fprop bf16 for sm_80: 410 of 4096 blocks of 32 x 32 present (10.0%), W is 2048 x 2048"
 std::string request_text(const PlanRequest& request);
-std::string tile_text(const plan::KernelPlan& plan, const plan::Tile& tile);  // "128 tokens x 2 blocks"
-std::string arithmetic_text(const plan::KernelPlan& plan);                    // lines
+std::string tile_text(const plan::KernelPlan& plan,
+                      const plan::Tile& tile);              // "128 tokens x 2 blocks"
+std::string arithmetic_text(const plan::KernelPlan& plan);  // lines
 
 Json tile_json(const plan::Tile& tile);
 Json arithmetic_json(const plan::Arithmetic& arithmetic);

@@ -1,4 +1,5 @@
-// A request taken through the pipeline stage by stage, for the verbs that show, stop or start in the middle of it.
+// A request taken through the pipeline stage by stage, for the verbs that show, stop or start in
+// the middle of it.
 #pragma once
 
 #include <string>
@@ -29,8 +30,10 @@ struct Imaged {
   KernelImage image;     // its cubin is empty where nvJitLink is missing
   CompileReport report;  // times of stages that the cache spared are 0
 };
-// From the cache unless `arguments` say --no-cache, else compiled; what the cache has to complain about goes to standard error.
-Expected<Imaged> make_image(const PlanArguments& arguments, const PlanRequest& request, const Planned& planned);
+// From the cache unless `arguments` say --no-cache, else compiled; what the cache has to complain
+// about goes to standard error.
+Expected<Imaged> make_image(const PlanArguments& arguments, const PlanRequest& request,
+                            const Planned& planned);
 
 // What the library logs, filtered by BSGEN_LOG, on standard error.
 Logger standard_error_logger();

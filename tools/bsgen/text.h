@@ -1,4 +1,5 @@
-// What verbs print for people: aligned tables, headings that are bold on a terminal, numbers with their units.
+// What verbs print for people: aligned tables, headings that are bold on a terminal, numbers with
+// their units.
 #pragma once
 
 #include <cstdint>
@@ -31,15 +32,16 @@ class TextTable {
 
 // Escape sequences are for a terminal whose user did not ask for none (NO_COLOR, TERM=dumb).
 bool standard_output_is_terminal();
-std::string bold(const std::string& text);   // plain where standard output is no terminal
+std::string bold(const std::string& text);  // plain where standard output is no terminal
 std::string green(const std::string& text);
 std::string red(const std::string& text);
 
-std::string significant(double value, int digits = 3);  // "0.0123", "12.3", "1230"
-std::string percent(double fraction);                   // "10.2%"
+std::string significant(double value, int digits = 3);                 // "0.0123", "12.3", "1230"
+std::string percent(double fraction);                                  // "10.2%"
 std::string count(std::int64_t n, const char* one, const char* many);  // "1 block", "12 blocks"
 
 Status print(const std::string& text);  // to standard output
-Status print_json(const Json& object);  // one object and a newline; bytes that are not UTF-8 are replaced
+Status print_json(
+    const Json& object);  // one object and a newline; bytes that are not UTF-8 are replaced
 
 }  // namespace bsgen::cli

@@ -6,7 +6,8 @@
 namespace bsgen::test {
 namespace {
 
-const char* const kVerbs[] = {"compile", "explain", "run", "view", "bench", "mask", "cache", "doctor"};
+const char* const kVerbs[] = {"compile", "explain", "run",   "view",
+                              "bench",   "mask",    "cache", "doctor"};
 
 TEST_CASE("help_lists_every_verb_the_exit_statuses_and_every_variable") {
   const ToolResult help = run_tool("--help");
@@ -16,8 +17,10 @@ TEST_CASE("help_lists_every_verb_the_exit_statuses_and_every_variable") {
     INFO(verb);
     CHECK(help.out.find(std::string("  ") + verb + " ") != std::string::npos);
   }
-  CHECK(help.out.find("Exit status: 0 done; 1 a check failed; 2 what you gave is wrong; 3 a part of this machine is missing.") != std::string::npos);
-  for (const char* variable : {"BSGEN_DEVICE", "BSGEN_CACHE_DIR", "BSGEN_CUDA_DIR", "BSGEN_TEMPLATE_DIR", "BSGEN_DUMP", "BSGEN_DUMP_DIR", "BSGEN_LOG"}) {
+  CHECK(help.out.find("Exit status: 0 done; 1 a check failed; 2 what you gave is wrong; 3 a part "
+                      "of this machine is missing.") != std::string::npos);
+  for (const char* variable : {"BSGEN_DEVICE", "BSGEN_CACHE_DIR", "BSGEN_CUDA_DIR",
+                               "BSGEN_TEMPLATE_DIR", "BSGEN_DUMP", "BSGEN_DUMP_DIR", "BSGEN_LOG"}) {
     INFO(variable);
     CHECK(help.out.find(variable) != std::string::npos);
   }
@@ -37,8 +40,12 @@ TEST_CASE("help_of_every_verb_shows_an_example_that_begins_with_its_name") {
 TEST_CASE("every_verb_that_plans_has_the_options_of_the_contract") {
   for (const char* verb : {"compile", "explain", "run", "view", "bench"}) {
     const std::string help = run_tool(std::string(verb) + " --help").out;
-    for (const char* option : {"--op", "--dtype", "--out-dtype", "--block", "--size", "--arch", "--tier", "--epilogue", "--activations", "--align", "--accumulate",
-                               "--plan-tokens", "--plan", "--assume-finite", "--batch-invariant", "--seed", "--json", "--no-cache", "--cache-dir", "--keep", "--elements"}) {
+    for (const char* option :
+         {"--op",         "--dtype",       "--out-dtype", "--block",         "--size",
+          "--arch",       "--tier",        "--epilogue",  "--activations",   "--align",
+          "--accumulate", "--plan-tokens", "--plan",      "--assume-finite", "--batch-invariant",
+          "--seed",       "--json",        "--no-cache",  "--cache-dir",     "--keep",
+          "--elements"}) {
       INFO(verb << " " << option);
       CHECK(help.find(option) != std::string::npos);
     }

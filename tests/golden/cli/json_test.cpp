@@ -16,7 +16,8 @@ std::string keys(const Json& object) {
 }
 
 const char* const kPlanKeys =
-    "schema op dtype out_dtype activations align accumulate epilogue arch heads rows cols block nonzero_blocks density layout_hash plan_tokens "
+    "schema op dtype out_dtype activations align accumulate epilogue arch heads rows cols block "
+    "nonzero_blocks density layout_hash plan_tokens "
     "tier tile arithmetic structure layout_class threads dynamic_shared_bytes panels entry reasons";
 
 Json run_json(const std::string& arguments, int status = 0) {
@@ -30,10 +31,12 @@ TEST_CASE("explain_keys") {
   const Json json = run_json("explain random:16x16:density=0.2 --json");
   CHECK(json["schema"] == 1);
   CHECK(keys(json) == std::string(kPlanKeys) + " plan_ms batch_invariant candidates");
-  CHECK(keys(json["tile"]) == "tokens gather panel warps_m warps_n slice slices_per_stage num_stages");
+  CHECK(keys(json["tile"]) ==
+        "tokens gather panel warps_m warps_n slice slices_per_stage num_stages");
   CHECK(keys(json["arithmetic"]) == "instruction k_step promote_every");
   REQUIRE(json["candidates"].size() > 1);
-  CHECK(keys(json["candidates"][0]) == "tile tier predicted_us bound shared_bytes estimated_registers compile_ms chosen verdict");
+  CHECK(keys(json["candidates"][0]) ==
+        "tile tier predicted_us bound shared_bytes estimated_registers compile_ms chosen verdict");
 }
 
 TEST_CASE("exactly_one_candidate_is_chosen_and_it_is_the_plan") {
@@ -55,7 +58,9 @@ TEST_CASE("compile_report_keys") {
   const ToolResult tried = run_tool("compile full:2x2 --json --no-cache");
   if (tried.status == 3) BSGEN_SKIP("NVRTC was not found: " + tried.err);
   const Json json = run_json("compile full:2x2 --json --no-cache");
-  CHECK(keys(json) == std::string(kPlanKeys) + " registers shared_bytes spill_bytes local_bytes code_bytes plan_ms codegen_ms nvrtc_ms assemble_ms source key");
+  CHECK(keys(json) == std::string(kPlanKeys) +
+                          " registers shared_bytes spill_bytes local_bytes code_bytes plan_ms "
+                          "codegen_ms nvrtc_ms assemble_ms source key");
   CHECK(json["source"] == "compiled");
   CHECK(keys(run_json("compile full:2x2 --emit report --no-cache")) == keys(json));
 }
@@ -76,7 +81,8 @@ TEST_CASE("view_keys") {
 }
 
 TEST_CASE("bench_keys") {
-  const Json json = run_json("bench --suite foundation --only planning --json", run_tool("bench --suite foundation --only planning").status);
+  const Json json = run_json("bench --suite foundation --only planning --json",
+                             run_tool("bench --suite foundation --only planning").status);
   CHECK(keys(json) == "schema full suite ok figures");
   REQUIRE(json["figures"].size() == 2);
   CHECK(keys(json["figures"][0]) == "area what asked measured verdict how values");

@@ -4,14 +4,15 @@
 namespace bsgen::cli {
 namespace {
 
-const std::vector<std::string> kVerbs = {"compile", "explain", "run", "view", "bench", "mask", "cache", "doctor"};
+const std::vector<std::string> kVerbs = {"compile", "explain", "run",   "view",
+                                         "bench",   "mask",    "cache", "doctor"};
 
 TEST_CASE("a_slip_of_the_finger_finds_the_verb") {
-  CHECK(nearest("complie", kVerbs) == "compile");   // two neighbours swapped
+  CHECK(nearest("complie", kVerbs) == "compile");  // two neighbours swapped
   CHECK(nearest("benhc", kVerbs) == "bench");
-  CHECK(nearest("explan", kVerbs) == "explain");    // one missing
-  CHECK(nearest("views", kVerbs) == "view");        // one too many
-  CHECK(nearest("nask", kVerbs) == "mask");         // one wrong
+  CHECK(nearest("explan", kVerbs) == "explain");  // one missing
+  CHECK(nearest("views", kVerbs) == "view");      // one too many
+  CHECK(nearest("nask", kVerbs) == "mask");       // one wrong
 }
 
 TEST_CASE("a_word_that_begins_as_the_text_does_is_nearest") {

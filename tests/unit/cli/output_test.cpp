@@ -13,7 +13,8 @@ using test::read_file;
 using test::TemporaryFolder;
 
 std::size_t num_files(const TemporaryFolder& folder) {
-  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()));
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder.path()),
+                                                std::filesystem::directory_iterator()));
 }
 
 TEST_CASE("a_file_holds_exactly_the_bytes") {
@@ -32,7 +33,7 @@ TEST_CASE("a_file_that_is_replaced_keeps_its_permissions_and_links_to_it_stay_li
   REQUIRE(write_output((folder / "link").string(), "new").ok());
   CHECK(read_file(folder / "out") == "new");
   CHECK(std::filesystem::is_symlink(folder / "link"));
-  struct stat info{};
+  struct stat info {};
   REQUIRE(stat((folder / "out").c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0640);
 }

@@ -1,10 +1,12 @@
-// The page of `bsgen view`: what it says about a mask is what the mask is, it stays small, and nobody's name runs as code.
+// The page of `bsgen view`: what it says about a mask is what the mask is, it stays small, and
+// nobody's name runs as code.
+#include "tools/bsgen/view/page.h"
+
 #include <fmt/format.h>
 
 #include "compiler/codegen/generate.h"
 #include "compiler/plan/choose.h"
 #include "tests/support/catch.h"
-#include "tools/bsgen/view/page.h"
 
 namespace bsgen::cli {
 namespace {
@@ -14,7 +16,9 @@ struct Made {
   plan::KernelPlan plan;
   plan::Schedule schedule;
   codegen::KernelSource source;
-  PageInput input(std::string name) const { return {std::move(name), request, plan, schedule, source}; }
+  PageInput input(std::string name) const {
+    return {std::move(name), request, plan, schedule, source};
+  }
 };
 
 Made make(const std::string& mask, int block, Op op, Tier tier = Tier::kTable) {
@@ -28,7 +32,10 @@ Made make(const std::string& mask, int block, Op op, Tier tier = Tier::kTable) {
   plan::KernelPlan plan = *plan::choose(layout, problem, Arch{80}, options);
   plan::Schedule schedule = plan::make_schedule(plan, layout);
   codegen::KernelSource source = *codegen::generate(plan, schedule, layout, options);
-  return {{std::move(layout), problem, options, Arch{80}, std::nullopt}, std::move(plan), std::move(schedule), std::move(source)};
+  return {{std::move(layout), problem, options, Arch{80}, std::nullopt},
+          std::move(plan),
+          std::move(schedule),
+          std::move(source)};
 }
 
 std::vector<std::uint8_t> from_base64(const std::string& text) {
@@ -97,7 +104,9 @@ TEST_CASE("the_page_holds_every_panel_in_launch_order") {
 
 TEST_CASE("names_and_code_never_leave_their_place") {
   Made made = make("full:2x2", 32, Op::kFprop);
-  const std::string attack = "</script><script>alert(1)</script><img src=x onerror=alert(2)><!-- ' \" & @MODEL@ @SCRIPT@ \xE2\x80\xA8 \xFF";
+  const std::string attack =
+      "</script><script>alert(1)</script><img src=x onerror=alert(2)><!-- ' \" & @MODEL@ @SCRIPT@ "
+      "\xE2\x80\xA8 \xFF";
   made.request.problem.epilogue = attack;
   made.plan.problem.epilogue = attack;
   made.plan.reasons.push_back(attack);
@@ -110,7 +119,8 @@ TEST_CASE("names_and_code_never_leave_their_place") {
   // Exactly the two script elements of our own, no image, no comment.
   const auto occurrences = [&](const std::string& what) {
     std::size_t n = 0;
-    for (std::size_t at = page.find(what); at != std::string::npos; at = page.find(what, at + 1)) ++n;
+    for (std::size_t at = page.find(what); at != std::string::npos; at = page.find(what, at + 1))
+      ++n;
     return n;
   };
   CHECK(occurrences("<script") == 2);
@@ -127,7 +137,8 @@ TEST_CASE("names_and_code_never_leave_their_place") {
 
 TEST_CASE("the_page_asks_nothing_of_a_network") {
   const std::string page = make_page(make("full:2x2", 32, Op::kFprop).input("m"));
-  for (const char* needle : {"src=", "<link", "@import", "url(", "fetch(", "XMLHttpRequest", "https://"}) {
+  for (const char* needle :
+       {"src=", "<link", "@import", "url(", "fetch(", "XMLHttpRequest", "https://"}) {
     INFO(needle);
     CHECK(page.find(needle) == std::string::npos);
   }
@@ -135,7 +146,8 @@ TEST_CASE("the_page_asks_nothing_of_a_network") {
 }
 
 TEST_CASE("a_page_of_600000_blocks_takes_at_most_5_mb") {
-  for (const char* mask : {"random:2450x2450:density=0.1,seed=1", "random:24500x24500:density=0.001,seed=1"}) {
+  for (const char* mask :
+       {"random:2450x2450:density=0.1,seed=1", "random:24500x24500:density=0.001,seed=1"}) {
     const Made made = make(mask, 32, Op::kFprop);
     REQUIRE(made.request.layout.num_blocks() >= 600000);
     PageInput input = made.input(mask);

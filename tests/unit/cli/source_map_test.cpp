@@ -1,5 +1,6 @@
-#include "tests/support/catch.h"
 #include "tools/bsgen/view/source_map.h"
+
+#include "tests/support/catch.h"
 
 namespace bsgen::cli {
 namespace {
@@ -41,7 +42,8 @@ TEST_CASE("directives_labels_and_what_follows_the_body_have_no_line") {
 TEST_CASE("hostile_directives_are_ignored_and_a_cycle_of_callers_ends") {
   const SourceMap map = map_ptx(
       ".file\n.file x\n.file 99999999999 \"a\"\n.file 1 \"\n.loc\n.loc 1\n.loc -1 2 3\nmov;\n"
-      ".file 1 \"a\"\n.loc 1 1 1, inlined_at 1 2 2\n.loc 1 2 2, inlined_at 1 1 1\nmov;\n.loc 7 1 1\nmov;");
+      ".file 1 \"a\"\n.loc 1 1 1, inlined_at 1 2 2\n.loc 1 2 2, inlined_at 1 1 1\nmov;\n.loc 7 1 "
+      "1\nmov;");
   CHECK(map.files == std::vector<std::string>{"a"});
   CHECK(map.lines[7] == -1);
   REQUIRE(map.lines[11] >= 0);

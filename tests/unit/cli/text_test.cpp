@@ -1,11 +1,14 @@
-#include "tests/support/catch.h"
 #include "tools/bsgen/text.h"
+
+#include "tests/support/catch.h"
 
 namespace bsgen::cli {
 namespace {
 
 TEST_CASE("columns_of_a_table_line_up_and_nothing_trails") {
-  TextTable table({{"name", TextTable::Align::kLeft}, {"us", TextTable::Align::kRight}, {"note", TextTable::Align::kLeft}});
+  TextTable table({{"name", TextTable::Align::kLeft},
+                   {"us", TextTable::Align::kRight},
+                   {"note", TextTable::Align::kLeft}});
   table.add({"a", "12.5", "fine"});
   table.add({"long name", "3", ""});
   CHECK(table.str() ==

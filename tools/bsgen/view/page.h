@@ -1,5 +1,5 @@
-// The page of `bsgen view`: one HTML text that needs nothing else. Its parts (page.html, page.css, *.js) are files beside this one,
-// embedded at build time.
+// The page of `bsgen view`: one HTML text that needs nothing else. Its parts (page.html, page.css,
+// *.js) are files beside this one, embedded at build time.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// What the page draws, as JSON: the mask and the schedule coded compactly, everything else in plain words and numbers.
+// What the page draws, as JSON: the mask and the schedule coded compactly, everything else in plain
+// words and numbers.
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -13,7 +14,8 @@
 namespace bsgen::cli {
 namespace {
 
-// Budgets that keep the page at 5 MB: the mask and the panels take at most 3 + 1 MB of base64, so text may take the rest.
+// Budgets that keep the page at 5 MB: the mask and the panels take at most 3 + 1 MB of base64, so
+// text may take the rest.
 constexpr std::size_t kMostPtxBytes = 600 << 10, kMostPtxLines = 16000;
 constexpr std::size_t kMostCudaBytes = 200 << 10, kMostHeaderBytes = 60 << 10;
 constexpr std::size_t kMostPanelBytes = 700 << 10;
@@ -25,12 +27,14 @@ class Varints {
     bytes_ += static_cast<char>(value);
   }
   void add_signed(std::int64_t value) {
-    add(value >= 0 ? 2 * static_cast<std::uint64_t>(value) : 2 * static_cast<std::uint64_t>(-(value + 1)) + 1);
+    add(value >= 0 ? 2 * static_cast<std::uint64_t>(value)
+                   : 2 * static_cast<std::uint64_t>(-(value + 1)) + 1);
   }
   std::size_t size() const { return bytes_.size(); }
   std::string base64() const {
     std::string text(4 * ((bytes_.size() + 2) / 3) + 1, '\0');
-    const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes_.data()),
+    const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                       reinterpret_cast<const unsigned char*>(bytes_.data()),
                                        static_cast<int>(bytes_.size()));
     text.resize(static_cast<std::size_t>(length));
     return text;
@@ -53,14 +57,22 @@ Json layout_model(const Layout& layout) {
       before = cols[e];
     }
   }
-  return {{"heads", layout.heads()},           {"grid_rows", layout.grid_rows()}, {"grid_cols", layout.grid_cols()},
-          {"block_rows", layout.block().rows}, {"block_cols", layout.block().cols}, {"rows", layout.rows()},
-          {"cols", layout.cols()},             {"blocks", layout.num_blocks()},   {"density", layout.density()},
-          {"hash", layout.hash().hex()},       {"coded", coded.base64()}};
+  return {{"heads", layout.heads()},
+          {"grid_rows", layout.grid_rows()},
+          {"grid_cols", layout.grid_cols()},
+          {"block_rows", layout.block().rows},
+          {"block_cols", layout.block().cols},
+          {"rows", layout.rows()},
+          {"cols", layout.cols()},
+          {"blocks", layout.num_blocks()},
+          {"density", layout.density()},
+          {"hash", layout.hash().hex()},
+          {"coded", coded.base64()}};
 }
 
-// Panels in launch order: output block as a difference, entries, and for update which chunk of its columns' rows it is. The entries
-// themselves follow from the mask (Schedule::verify holds: every block once, in ascending order), so they need not travel.
+// Panels in launch order: output block as a difference, entries, and for update which chunk of its
+// columns' rows it is. The entries themselves follow from the mask (Schedule::verify holds: every
+// block once, in ascending order), so they need not travel.
 void add_panels(Json& model, const plan::KernelPlan& plan, const plan::Schedule& schedule) {
   const plan::Geometry g = plan::geometry(plan);
   const std::int64_t grid_n = g.grid_n;
@@ -80,7 +92,8 @@ void add_panels(Json& model, const plan::KernelPlan& plan, const plan::Schedule&
     coded.add_signed(at - before);
     coded.add(static_cast<std::uint64_t>(p.count));
     const std::int32_t gather = std::max(1, plan.tile.gather);
-    coded.add(update ? static_cast<std::uint64_t>((p.first - list_first[at] + gather - 1) / gather) : 0);
+    coded.add(update ? static_cast<std::uint64_t>((p.first - list_first[at] + gather - 1) / gather)
+                     : 0);
     before = at;
     ++shown;
   }
@@ -117,7 +130,8 @@ std::string cut(const std::string& text, std::size_t most, bool& was_cut) {
   return text.substr(0, line == std::string::npos ? most : line);
 }
 
-// The generated file, then every template that a PTX line came from, in order of first use; `index` of each name.
+// The generated file, then every template that a PTX line came from, in order of first use; `index`
+// of each name.
 Json sources_model(const PageInput& input, const SourceMap& map, std::vector<int>& source_of_file) {
   Json sources = Json::array();
   const auto add = [&](const std::string& name, const std::string& text, std::size_t most) {
@@ -127,7 +141,8 @@ Json sources_model(const PageInput& input, const SourceMap& map, std::vector<int
   };
   add(input.source.name, input.source.cuda, kMostCudaBytes);
   const auto ends_with = [](const std::string& path, const std::string& name) {
-    return path.size() >= name.size() && path.compare(path.size() - name.size(), name.size(), name) == 0;
+    return path.size() >= name.size() &&
+           path.compare(path.size() - name.size(), name.size(), name) == 0;
   };
   for (const std::string& file : map.files) {
     int found = -1;
@@ -177,9 +192,14 @@ void add_code(Json& model, const PageInput& input) {
       if (source_of_file[file] >= 0) places.push_back({source_of_file[file], line});
     chains.push_back(std::move(places));
   }
-  std::vector<int> of_line(map.lines.begin(), map.lines.begin() + static_cast<std::ptrdiff_t>(std::min(map.lines.size(), lines)));
-  model["ptx"] = {{"text", text},     {"lines", std::count(ptx.begin(), ptx.end(), '\n')},
-                  {"truncated", was_cut}, {"chains", std::move(chains)}, {"chain_of_line", std::move(of_line)}};
+  std::vector<int> of_line(
+      map.lines.begin(),
+      map.lines.begin() + static_cast<std::ptrdiff_t>(std::min(map.lines.size(), lines)));
+  model["ptx"] = {{"text", text},
+                  {"lines", std::count(ptx.begin(), ptx.end(), '\n')},
+                  {"truncated", was_cut},
+                  {"chains", std::move(chains)},
+                  {"chain_of_line", std::move(of_line)}};
 }
 
 Json report_model(const PageInput& input) {
@@ -229,7 +249,11 @@ Json run_model(const PageRun& run) {
 
 Json page_model(const PageInput& input) {
   const Problem& problem = input.request.problem;
-  Json model = {{"schema", 1}, {"version", BSGEN_VERSION}, {"name", input.name}, {"arch", input.plan.arch.name()}, {"cp_async", input.plan.arch.has_cp_async()}};
+  Json model = {{"schema", 1},
+                {"version", BSGEN_VERSION},
+                {"name", input.name},
+                {"arch", input.plan.arch.name()},
+                {"cp_async", input.plan.arch.has_cp_async()}};
   model["problem"] = {{"op", name(problem.op)},
                       {"dtype", name(problem.dtype)},
                       {"out_dtype", name(problem.output())},

@@ -7,12 +7,15 @@
 
 namespace bsgen::cli {
 
-Expected<PageRun> simulate(const PlanRequest& request, const plan::KernelPlan& plan, const plan::Schedule& schedule, const KernelImage& image,
+Expected<PageRun> simulate(const PlanRequest& request, const plan::KernelPlan& plan,
+                           const plan::Schedule& schedule, const KernelImage& image,
                            std::int64_t tokens, std::uint64_t seed) {
   const std::shared_ptr<sim::SimDevice> device = sim::SimDevice::create({.arch = plan.arch});
-  BSGEN_ASSIGN(const verify::Operands operands, verify::make_operands(request.layout, plan.problem, tokens, seed));
+  BSGEN_ASSIGN(const verify::Operands operands,
+               verify::make_operands(request.layout, plan.problem, tokens, seed));
   BSGEN_ASSIGN(const Kernel kernel, runtime::load_kernel(device, plan, schedule, image));
-  BSGEN_ASSIGN(const verify::StagedOperands staged, verify::StagedOperands::stage(device, plan.problem, operands));
+  BSGEN_ASSIGN(const verify::StagedOperands staged,
+               verify::StagedOperands::stage(device, plan.problem, operands));
   PageRun run;
   run.tokens = tokens;
   run.device = device->info().model;

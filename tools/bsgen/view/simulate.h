@@ -5,7 +5,8 @@
 
 namespace bsgen::cli {
 
-Expected<PageRun> simulate(const PlanRequest& request, const plan::KernelPlan& plan, const plan::Schedule& schedule, const KernelImage& image,
+Expected<PageRun> simulate(const PlanRequest& request, const plan::KernelPlan& plan,
+                           const plan::Schedule& schedule, const KernelImage& image,
                            std::int64_t tokens, std::uint64_t seed);
 
 }  // namespace bsgen::cli

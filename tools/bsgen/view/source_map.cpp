@@ -8,7 +8,8 @@
 namespace bsgen::cli {
 namespace {
 
-constexpr std::size_t kDeepestChain = 16;  // inlining is not deeper in our templates; a cycle in hostile text ends here
+constexpr std::size_t kDeepestChain =
+    16;  // inlining is not deeper in our templates; a cycle in hostile text ends here
 
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r");
@@ -36,9 +37,10 @@ std::optional<Location> take_location(std::string_view& text) {
 
 SourceMap map_ptx(std::string_view ptx) {
   SourceMap map;
-  std::map<int, int> file_index;                       // .file number -> index into files
+  std::map<int, int> file_index;  // .file number -> index into files
   std::map<int, std::string> file_names;
-  // PTX ISA, ".loc": one level of inlining per directive; the caller's own directive was written before.
+  // PTX ISA, ".loc": one level of inlining per directive; the caller's own directive was written
+  // before.
   std::map<Location, std::optional<Location>> callers;
   std::vector<std::optional<Location>> current_of_line;
 
@@ -52,7 +54,8 @@ SourceMap map_ptx(std::string_view ptx) {
       line.remove_prefix(6);
       const auto file = take_int(line);
       const auto open = line.find('"'), close = line.rfind('"');
-      if (file && open != std::string_view::npos && close > open) file_names[*file] = line.substr(open + 1, close - open - 1);
+      if (file && open != std::string_view::npos && close > open)
+        file_names[*file] = line.substr(open + 1, close - open - 1);
     } else if (line.substr(0, 5) == ".loc\t" || line.substr(0, 5) == ".loc ") {
       line.remove_prefix(5);
       current = take_location(line);
@@ -67,7 +70,8 @@ SourceMap map_ptx(std::string_view ptx) {
       }
     } else {
       // Braces, labels, directives and comments are nobody's.
-      instruction = !line.empty() && line[0] != '.' && line[0] != '$' && line[0] != '{' && line[0] != '}' && line[0] != '/' && line[0] != ')';
+      instruction = !line.empty() && line[0] != '.' && line[0] != '$' && line[0] != '{' &&
+                    line[0] != '}' && line[0] != '/' && line[0] != ')';
       if (line == "}") current.reset();
     }
     current_of_line.push_back(instruction ? current : std::nullopt);
@@ -83,12 +87,14 @@ SourceMap map_ptx(std::string_view ptx) {
       map.lines.push_back(-1);
       continue;
     }
-    const auto [known, fresh] = chain_of.try_emplace(*location, static_cast<int>(map.chains.size()));
+    const auto [known, fresh] =
+        chain_of.try_emplace(*location, static_cast<int>(map.chains.size()));
     if (fresh) {
       SourceMap::Chain chain;
       for (std::optional<Location> place = location; place && chain.size() < kDeepestChain;) {
         const auto [file, line, column] = *place;
-        if (const auto index = file_index.find(file); index != file_index.end() && line > 0) chain.emplace_back(index->second, line - 1);
+        if (const auto index = file_index.find(file); index != file_index.end() && line > 0)
+          chain.emplace_back(index->second, line - 1);
         const auto caller = callers.find(*place);
         place = caller == callers.end() ? std::nullopt : caller->second;
       }

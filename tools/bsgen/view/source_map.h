@@ -1,4 +1,5 @@
-// Which source lines each line of a PTX text came from, read from its .file and .loc directives (-lineinfo).
+// Which source lines each line of a PTX text came from, read from its .file and .loc directives
+// (-lineinfo).
 #pragma once
 
 #include <string>
@@ -9,12 +10,12 @@
 namespace bsgen::cli {
 
 struct SourceMap {
-  using Place = std::pair<int, int>;              // (index into files, line counted from 0)
-  using Chain = std::vector<Place>;               // innermost inlined function first, then its callers
+  using Place = std::pair<int, int>;  // (index into files, line counted from 0)
+  using Chain = std::vector<Place>;   // innermost inlined function first, then its callers
 
-  std::vector<std::string> files;                 // as .file names them
-  std::vector<Chain> chains;                      // each once
-  std::vector<int> lines;                         // per PTX line: index into chains, -1 = none
+  std::vector<std::string> files;  // as .file names them
+  std::vector<Chain> chains;       // each once
+  std::vector<int> lines;          // per PTX line: index into chains, -1 = none
 };
 
 // Any text is accepted: what is not a directive of the expected form has no place.
