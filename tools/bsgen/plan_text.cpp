@@ -106,7 +106,7 @@ std::string indent(const std::string& lines) {
   std::string text;
   for (std::size_t at = 0; at < lines.size();) {
     const std::size_t end = std::min(lines.find('\n', at), lines.size());
-    text += "  " + lines.substr(at, end - at) + "\n";
+    text += fmt::format("  {}\n", lines.substr(at, end - at));
     at = end + 1;
   }
   return text;
