@@ -138,15 +138,15 @@ struct Dds {
           });
     } else {
       constexpr int kUnit = P::kAlign;
-      constexpr int kUnitsPerRow = G::TileB::kChunks * 16 / kUnit, kUnitsPerTile = G::TileB::kRows * kUnitsPerRow;
-      constexpr int kHalfBytes = P::kBlockK * G::kBytes;
+      constexpr int kHalfBytes = P::kBlockK * P::kBlockN * G::kBytes;  // a half is one whole block, contiguous in memory
+      constexpr int kUnitsPerHalf = kHalfBytes / kUnit;
 #pragma unroll 1
-      for (int u = thread; u < kUnitsPerTile * P::kPanel * P::kSlicesPerStage; u += G::kThreads) {
-        const int tile = u / kUnitsPerTile, row = u % kUnitsPerTile / kUnitsPerRow, byte = u % kUnitsPerRow * kUnit;
-        const int half = P::kTransposed ? byte / kHalfBytes : row / P::kBlockK;
+      for (int u = thread; u < 2 * kUnitsPerHalf * P::kPanel * P::kSlicesPerStage; u += G::kThreads) {
+        const int tile = u / (2 * kUnitsPerHalf), half = u / kUnitsPerHalf % 2, offset = u % kUnitsPerHalf * kUnit;
         if (!exists(stage, tile, half)) continue;
         const int value = work.value(stage, tile / P::kPanel, tile % P::kPanel * 2 + half);
-        const int offset = P::kTransposed ? row * kPitch + byte - half * kHalfBytes : (row - half * P::kBlockK) * kPitch + byte;
+        const int row = offset / kPitch + (P::kTransposed ? 0 : half * P::kBlockK);
+        const int byte = offset % kPitch + (P::kTransposed ? half * kPitch : 0);
         ptx::copy<kUnit>(stage_base(stage) + G::kBytesA + tile * G::TileB::kBytes + G::TileB::offset(row, byte),
                          values + static_cast<u64>(value) * kBlockBytes + offset, kUnit);
       }
@@ -174,7 +174,7 @@ struct Dds {
       const auto at_a = [&](int m, int k) {
         return base + s * G::TileA::kBytes + (P::kTokensContiguous ? G::TileA::offset(k, m * G::kBytes) : G::TileA::offset(m, k * G::kBytes));
       };
-#pragma unroll(G::kTilesN * G::kTilesM >= 16 ? 1 : 2)
+#pragma unroll 1
       for (int k = 0; k < P::kSlice; k += M::kStep) {
         typename M::A a[G::kTilesM];
 #pragma unroll
@@ -233,13 +233,14 @@ struct Dds {
     const u64 head = static_cast<u64>(panel.head);
     const int warp_token0 = token0 + warp_m * G::kWarpTileM;
     const int warp_column0 = panel.out_block * P::kBlockN + warp_n * G::kWarpTileN;
+    const typename S::Place place = S::place(base, lane);
 #pragma unroll
     for (int c = 0; c < G::kWarpTileN / S::kColumns; ++c) {
       __syncwarp();
 #pragma unroll
       for (int m = 0; m < G::kTilesM; ++m)
 #pragma unroll
-        for (int n = 0; n < S::kColumns / 8; ++n) S::put(base, lane, m, n, acc[m][c * (S::kColumns / 8) + n]);
+        for (int n = 0; n < S::kColumns / 8; ++n) S::put(place, m, n, acc[m][c * (S::kColumns / 8) + n]);
       __syncwarp();
 #pragma unroll 1
       for (int r = lane; r < S::kRows * kRunsPerRow; r += 32) {
@@ -247,7 +248,7 @@ struct Dds {
         float v[kRunLength];
         S::get(base, row, first, v);
         const int m = warp_token0 + (P::kTokensContiguous ? first : row);
-        const int n = warp_column0 + c * S::kColumns + (P::kTokensContiguous ? row : first);
+        const int n = warp_column0 + c * S::kColumns + (P::kTokensContiguous ? S::output_row(row) : first);
         int valid = P::kTokensContiguous ? tokens - m : kRunLength;
         if (!P::kTokensContiguous && m >= tokens) valid = 0;
         if constexpr (P::kOutputs > 0) {

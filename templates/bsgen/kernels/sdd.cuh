@@ -140,7 +140,7 @@ struct Sdd {
       const int i = f % P::kBlockK;
       return tile + (P::kTokensContiguous ? G::TileA::offset(i, m * G::kBytes) : G::TileA::offset(m, i * G::kBytes));
     };
-#pragma unroll(G::kTilesN * G::kTilesM >= 16 ? 1 : 2)
+#pragma unroll 1
     for (int k = 0; k < P::kSlice; k += M::kStep) {
       typename M::A a[G::kTilesM];
 #pragma unroll
@@ -167,13 +167,14 @@ struct Sdd {
     constexpr int kRunLength = kRun<Out>;
     constexpr int kRunsPerRow = S::kLength / kRunLength;
     const u32 base = shared + (threadIdx.x >> 5) * S::Tile::kBytes;
+    const typename S::Place place = S::place(base, lane);
 #pragma unroll
     for (int c = 0; c < G::kWarpTileN / S::kColumns; ++c) {
       __syncwarp();
 #pragma unroll
       for (int m = 0; m < G::kTilesM; ++m)
 #pragma unroll
-        for (int n = 0; n < S::kColumns / 8; ++n) S::put(base, lane, m, n, acc[m][c * (S::kColumns / 8) + n]);
+        for (int n = 0; n < S::kColumns / 8; ++n) S::put(place, m, n, acc[m][c * (S::kColumns / 8) + n]);
       __syncwarp();
 #pragma unroll 1
       for (int r = lane; r < S::kRows * kRunsPerRow; r += 32) {

@@ -27,9 +27,8 @@ struct SharedTile {
   static constexpr int kUnitsPerRow = kLineChunks / kUnit;
 
   // Byte offset of (row, byte) in the tile: XORing the chunk is XORing the byte above its low four bits.
-  static __device__ __forceinline__ u32 offset(u32 row, u32 byte) {
-    return row * kRowBytes + (byte ^ (row / kRowsPerLine % kUnitsPerRow * (kUnit * 16)));
-  }
+  static __device__ __forceinline__ u32 offset(u32 row, u32 byte) { return row * kRowBytes + (byte ^ mask(row)); }
+  static __device__ __forceinline__ u32 mask(u32 row) { return row / kRowsPerLine % kUnitsPerRow * (kUnit * 16); }
 };
 
 }  // namespace bsgen::dev

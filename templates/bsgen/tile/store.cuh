@@ -72,30 +72,45 @@ struct Staging {
   static constexpr int kLength = kFeaturesContiguous ? kColumns : kRowsM;  // elements of one output row here
   using Tile = SharedTile<kRows, kLength * 4, true>;
 
-  // Even accumulator columns first: lanes t = 0..3 own columns 2t, and must fall on four neighbouring rows.
-  static __device__ __forceinline__ int row_of_column(int column) { return (column & 1) * (kColumns / 2) + (column >> 1); }
+  // Which output row a staged row is. Columns are staged even ones first: lanes t = 0..3 own columns 2t, and must fall on four
+  // neighbouring rows.
+  static __device__ __forceinline__ int output_row(int row) {
+    return kFeaturesContiguous ? row : row % (kColumns / 2) * 2 + row / (kColumns / 2);
+  }
 
-  static __device__ __forceinline__ void put(u32 base, int lane, int tile_m, int tile_n, const float (&acc)[4]) {
-    const int row = tile_m * 16 + (lane >> 2), column = tile_n * 8 + (lane & 3) * 2;
+  // Where a lane's accumulators go: rows of one tile differ from the next by whole swizzle periods, so that only an addition
+  // (tile_m) and an exclusive or (tile_n) are left for each tile.
+  struct Place {
+    u32 address;  // of (lane's row, 0)
+    u32 byte;     // of the lane's column, swizzled
+  };
+  static __device__ __forceinline__ Place place(u32 base, int lane) {
+    const u32 g = lane >> 2, t = lane & 3;
+    if constexpr (kFeaturesContiguous) return {base + Tile::offset(g, 0) - Tile::mask(g), t * 8 ^ Tile::mask(g)};
+    else return {base + Tile::offset(t, 0) - Tile::mask(t), g * 4 ^ Tile::mask(t)};
+  }
+
+  static __device__ __forceinline__ void put(const Place& at, int tile_m, int tile_n, const float (&acc)[4]) {
     if constexpr (kFeaturesContiguous) {
-      ptx::st_shared_v2(base + Tile::offset(row, column * 4), __float_as_uint(acc[0]), __float_as_uint(acc[1]));
-      ptx::st_shared_v2(base + Tile::offset(row + 8, column * 4), __float_as_uint(acc[2]), __float_as_uint(acc[3]));
+      const u32 address = at.address + tile_m * (16 * kLength * 4) + (at.byte ^ tile_n * 32);
+      ptx::st_shared_v2(address, __float_as_uint(acc[0]), __float_as_uint(acc[1]));
+      ptx::st_shared_v2(address + 8 * kLength * 4, __float_as_uint(acc[2]), __float_as_uint(acc[3]));
     } else {
 #pragma unroll
       for (int i = 0; i < 4; ++i)
-        ptx::st_shared_u32(base + Tile::offset(row_of_column(column + (i & 1)), (row + (i >> 1) * 8) * 4), __float_as_uint(acc[i]));
+        ptx::st_shared_u32(at.address + (tile_n * 4 + (i & 1) * (kColumns / 2)) * (kLength * 4) + (at.byte ^ (tile_m * 64 + (i >> 1) * 32)),
+                           __float_as_uint(acc[i]));
     }
   }
 
-  // kCount consecutive elements of output row `row` from `first`. With eight elements, threads of odd lines take the second half
-  // first, so that one instruction of eight lanes covers all banks.
+  // kCount consecutive elements of staged row `row` from `first`. With eight elements, threads of odd lines take the second half
+  // first (a row of 256 bytes is two lines), so that one instruction of eight lanes covers all banks.
   template <int kCount>
   static __device__ __forceinline__ void get(u32 base, int row, int first, float (&values)[kCount]) {
-    const int stored = kFeaturesContiguous ? row : row_of_column(row);
-    const int odd = kCount == 8 ? (stored / Tile::kRowsPerLine) & 1 : 0;
+    const int odd = kCount == 8 ? (row / Tile::kRowsPerLine + first / 32) & 1 : 0;
     u32 halves[2][4];
 #pragma unroll
-    for (int h = 0; h < kCount / 4; ++h) ptx::ld_shared_v4(base + Tile::offset(stored, (first + (h ^ odd) * 4) * 4), halves[h]);
+    for (int h = 0; h < kCount / 4; ++h) ptx::ld_shared_v4(base + Tile::offset(row, (first + (h ^ odd) * 4) * 4), halves[h]);
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       const u32 word = kCount == 4 ? halves[0][i] : (odd ? halves[1 - i / 4][i % 4] : halves[i / 4][i % 4]);
