@@ -5,11 +5,14 @@
 #include "compiler/codegen/generate.h"
 #include "compiler/nvrtc/compile.h"
 #include "compiler/plan/choose.h"
+#include "compiler/support/out_of_memory.h"
 
 namespace bsgen {
 
-Expected<CompiledKernel> compile(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
-                                 const std::string& cuda_dir) {
+namespace {
+
+Expected<CompiledKernel> run_stages(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
+                                    const std::string& cuda_dir) {
   using Clock = std::chrono::steady_clock;
   const auto ms = [](Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
   CompiledKernel compiled;
@@ -26,6 +29,13 @@ Expected<CompiledKernel> compile(const Layout& layout, const Problem& problem, c
   compiled.plan_ms = ms(planned - begin);
   compiled.codegen_ms = ms(generated - planned);
   return compiled;
+}
+
+}  // namespace
+
+Expected<CompiledKernel> compile(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
+                                 const std::string& cuda_dir) {
+  return or_out_of_memory("compile", layout.num_blocks(), [&] { return run_stages(layout, problem, arch, options, cuda_dir); });
 }
 
 }  // namespace bsgen

@@ -6,6 +6,7 @@
 
 #include "compiler/codegen/generate.h"
 #include "compiler/plan/choose.h"
+#include "compiler/support/out_of_memory.h"
 
 namespace bsgen::runtime {
 namespace {
@@ -34,13 +35,15 @@ Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan,
 
 Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch,
                            const CompileOptions& options, const std::string& cuda_dir) {
-  const auto begin = Clock::now();
-  BSGEN_TRY(problem.validate(layout, arch));
-  BSGEN_ASSIGN(plan::KernelPlan plan, plan::choose(layout, problem, arch, options));
-  const double choose_ms = ms_since(begin);
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, std::move(plan), options, cuda_dir));
-  prepared.plan_ms += choose_ms;
-  return prepared;
+  return or_out_of_memory("plan", layout.num_blocks(), [&]() -> Expected<Prepared> {
+    const auto begin = Clock::now();
+    BSGEN_TRY(problem.validate(layout, arch));
+    BSGEN_ASSIGN(plan::KernelPlan plan, plan::choose(layout, problem, arch, options));
+    const double choose_ms = ms_since(begin);
+    BSGEN_ASSIGN(Prepared prepared, prepare(layout, std::move(plan), options, cuda_dir));
+    prepared.plan_ms += choose_ms;
+    return prepared;
+  });
 }
 
 Expected<KernelImage> compile_image(const Prepared& prepared) {
