@@ -5,7 +5,7 @@
 #include "compiler/codegen/generate.h"
 #include "compiler/nvrtc/compile.h"
 #include "compiler/plan/choose.h"
-#include "compiler/support/out_of_memory.h"
+#include "compiler/support/within_memory.h"
 
 namespace bsgen {
 
@@ -35,7 +35,7 @@ Expected<CompiledKernel> run_stages(const Layout& layout, const Problem& problem
 
 Expected<CompiledKernel> compile(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
                                  const std::string& cuda_dir) {
-  return or_out_of_memory("compile", layout.num_blocks(), [&] { return run_stages(layout, problem, arch, options, cuda_dir); });
+  return within_memory("plan: not enough memory for the schedule of this mask; use larger blocks or fewer", [&] { return run_stages(layout, problem, arch, options, cuda_dir); });
 }
 
 }  // namespace bsgen

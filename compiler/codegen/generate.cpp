@@ -91,7 +91,7 @@ Expected<KernelSource> generate(const KernelPlan& plan, const plan::Schedule& sc
     text += fmt::format("// {} x {} in blocks of {}, {} of them{}\n", plan.rows, plan.cols, to_string(plan.block), plan.num_blocks,
                         plan.heads > 1 ? fmt::format(" in {} heads", plan.heads) : "") + mask_picture(layout);
   for (const std::string& root : roots) text += fmt::format("#include <{}>\n", root);
-  text += "\n" + schedule_text(plan, schedule, layout) + "\n";
+  text += fmt::format("\n{}\n", schedule_text(plan, schedule, layout));
   const std::string epilogue_text = epilogue_struct(e, fast);
   if (!epilogue_text.empty()) text += epilogue_text + "\n";
   text += fmt::format("{}struct Params {{\n{}", unrolled ? "template <int kIndex>\n" : "", parameters(plan));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bsgen/layout.h"
+#include "compiler/support/within_memory.h"
 
 namespace bsgen {
 
@@ -48,16 +49,10 @@ Status check_bsr(const Shape& shape, std::span<const std::int64_t> row_offsets,
 Hash128 canonical_hash(const Shape& shape, std::span<const std::int64_t> row_offsets,
                        std::span<const std::int32_t> block_cols);
 
-// Runs `make`, turning exhausted memory into an error: a layout may be as big as its caller asks for.
+// A layout may be as big as its caller asks for.
 template <class Make>
 auto within_memory(const Make& make) -> decltype(make()) {
-  try {
-    return make();
-  } catch (const std::bad_alloc&) {
-  } catch (const std::length_error&) {
-  }
-  return Status(ErrorCode::kInvalidArgument,
-                "layout: not enough memory for this mask; use larger blocks or fewer");
+  return bsgen::within_memory("layout: not enough memory for this mask; use larger blocks or fewer", make);
 }
 
 }  // namespace layout

@@ -6,7 +6,7 @@
 
 #include "compiler/codegen/generate.h"
 #include "compiler/plan/choose.h"
-#include "compiler/support/out_of_memory.h"
+#include "compiler/support/within_memory.h"
 
 namespace bsgen::runtime {
 namespace {
@@ -35,7 +35,7 @@ Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan,
 
 Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch,
                            const CompileOptions& options, const std::string& cuda_dir) {
-  return or_out_of_memory("plan", layout.num_blocks(), [&]() -> Expected<Prepared> {
+  return within_memory("plan: not enough memory for the schedule of this mask; use larger blocks or fewer", [&]() -> Expected<Prepared> {
     const auto begin = Clock::now();
     BSGEN_TRY(problem.validate(layout, arch));
     BSGEN_ASSIGN(plan::KernelPlan plan, plan::choose(layout, problem, arch, options));
