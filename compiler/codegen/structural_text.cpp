@@ -13,6 +13,14 @@ namespace {
 using analysis::Structure;
 using analysis::StructureKind;
 
+// "i", "i + 3", "i - 3".
+std::string plus(std::string_view variable, std::int64_t n) {
+  if (n == 0) return std::string(variable);
+  return fmt::format("{} {} {}", variable, n < 0 ? '-' : '+', n < 0 ? -n : n);
+}
+// "index / 4", or "index" where dividing by 1 would say nothing.
+std::string over(std::string_view value, std::int64_t n) { return n == 1 ? std::string(value) : fmt::format("{} / {}", value, n); }
+
 // Is block (i, j) of the layout there?
 std::string present(const Structure& s) {
   switch (s.kind) {
@@ -57,7 +65,7 @@ std::string value_index(const Structure& s) {
       for (std::int32_t d : s.offsets) {
         const std::int64_t from = std::max<std::int64_t>(0, -d);
         text += fmt::format("    index += bsgen::dev::max_of(0, bsgen::dev::min_of(i, {}) - {});\n", cols - d, from);
-        text += fmt::format("    index += {0} < j - i && i + {0} >= 0 ? 1 : 0;\n", d);
+        text += fmt::format("    index += {} < j - i && {} >= 0 ? 1 : 0;\n", d, plus("i", d));
       }
       return text + "    return index;";
     }
@@ -84,7 +92,7 @@ std::string interval_first(const Structure& s) {
   switch (s.kind) {
     case StructureKind::kBlockDiagonal: return fmt::format("j0 / {0} * {0}", s.size);
     case StructureKind::kLowerTriangle: return "j0";
-    case StructureKind::kBand: return fmt::format("bsgen::dev::max_of(0, j0 - ({}))", s.offsets.back());
+    case StructureKind::kBand: return fmt::format("bsgen::dev::max_of(0, {})", plus("j0", -s.offsets.back()));
     default: return "0";
   }
 }
@@ -94,7 +102,7 @@ std::string interval_last(const Structure& s) {
     case StructureKind::kEmpty: return "-1";
     case StructureKind::kBlockDiagonal: return fmt::format("bsgen::dev::min_of({0}, (j1 / {1} + 1) * {1} - 1)", most, s.size);
     case StructureKind::kUpperTriangle: return fmt::format("bsgen::dev::min_of({}, j1)", most);
-    case StructureKind::kBand: return fmt::format("bsgen::dev::min_of({}, j1 - ({}))", most, s.offsets.front());
+    case StructureKind::kBand: return fmt::format("bsgen::dev::min_of({}, {})", most, plus("j1", -s.offsets.front()));
     default: return fmt::format("{}", most);
   }
 }
@@ -121,8 +129,9 @@ std::string list_functions(const Structure& s, int pair) {
       count = "int rows = 0;\n";
       nth = "int row = 0;\n";
       for (auto d = s.offsets.rbegin(); d != s.offsets.rend(); ++d) {
-        count += fmt::format("    rows += j - ({0}) >= 0 && j - ({0}) < {1} ? 1 : 0;\n", *d, s.grid_rows);
-        nth += fmt::format("    if (j - ({0}) >= 0 && j - ({0}) < {1} && n-- == 0) row = j - ({0});\n", *d, s.grid_rows);
+        const std::string row = plus("j", -*d);
+        count += fmt::format("    rows += {0} >= 0 && {0} < {1} ? 1 : 0;\n", row, s.grid_rows);
+        nth += fmt::format("    if ({0} >= 0 && {0} < {1} && n-- == 0) row = {0};\n", row, s.grid_rows);
       }
       count += "    return rows;";
       nth += "    return row;";
@@ -177,15 +186,15 @@ std::string structural_schedule(const plan::KernelPlan& plan, const Structure& s
   const std::int64_t chunks = update ? std::max<std::int64_t>(1, plan.num_panels / std::max<std::int64_t>(1, plan.heads * panels_per_head)) : 1;
   std::string panel = fmt::format(
       "  static __device__ __forceinline__ bsgen::dev::Panel panel(bsgen::dev::u64, int index) {{\n"
-      "    const int head = index / {0}, j0 = index % {0} / {1} * {2};\n",
-      panels_per_head * chunks, chunks, plan.tile.panel);
+      "    const int head = index / {0}, j0 = {1} * {2};\n",
+      panels_per_head * chunks, over(fmt::format("index % {}", panels_per_head * chunks), chunks), plan.tile.panel);
   if (is_list) {
     panel += "    const int from = 0, entries = count(j0);\n";
   } else {
     panel += fmt::format(
-        "    const int j1 = bsgen::dev::min_of(j0 + {}, {}) - 1, from = first(j0, j1) / {}, to = last(j0, j1);\n"
-        "    const int entries = to < first(j0, j1) ? 0 : to / {} - from + 1;\n",
-        plan.tile.panel, g.grid_n, pair, pair);
+        "    const int j1 = bsgen::dev::min_of(j0 + {}, {}) - 1, from = {}, to = last(j0, j1);\n"
+        "    const int entries = to < first(j0, j1) ? 0 : {} - from + 1;\n",
+        plan.tile.panel, g.grid_n, over("first(j0, j1)", pair), over("to", pair));
   }
   if (update) {
     panel += fmt::format(

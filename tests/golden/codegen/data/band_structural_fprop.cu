@@ -8,25 +8,25 @@ struct Schedule {
   static constexpr bool kInMemory = false;
   static constexpr int kUnroll = 1;
   // block columns j0 .. j1 meet the block rows first .. last
-  static __device__ __forceinline__ int first(int j0, int j1) { return bsgen::dev::max_of(0, j0 - (1)); }
-  static __device__ __forceinline__ int last(int j0, int j1) { return bsgen::dev::min_of(63, j1 - (-1)); }
+  static __device__ __forceinline__ int first(int j0, int j1) { return bsgen::dev::max_of(0, j0 - 1); }
+  static __device__ __forceinline__ int last(int j0, int j1) { return bsgen::dev::min_of(63, j1 + 1); }
   // block (i, j): is it there, and which of the values is it
   static __device__ __forceinline__ bool present(int i, int j) { return j - i >= -1 && j - i <= 1; }
   static __device__ __forceinline__ int value_index(int i, int j) {
     int index = 0;
     index += bsgen::dev::max_of(0, bsgen::dev::min_of(i, 65) - 1);
-    index += -1 < j - i && i + -1 >= 0 ? 1 : 0;
+    index += -1 < j - i && i - 1 >= 0 ? 1 : 0;
     index += bsgen::dev::max_of(0, bsgen::dev::min_of(i, 64) - 0);
-    index += 0 < j - i && i + 0 >= 0 ? 1 : 0;
+    index += 0 < j - i && i >= 0 ? 1 : 0;
     index += bsgen::dev::max_of(0, bsgen::dev::min_of(i, 63) - 0);
     index += 1 < j - i && i + 1 >= 0 ? 1 : 0;
     return index;
   }
 
   static __device__ __forceinline__ bsgen::dev::Panel panel(bsgen::dev::u64, int index) {
-    const int head = index / 64, j0 = index % 64 / 1 * 1;
-    const int j1 = bsgen::dev::min_of(j0 + 1, 64) - 1, from = first(j0, j1) / 1, to = last(j0, j1);
-    const int entries = to < first(j0, j1) ? 0 : to / 1 - from + 1;
+    const int head = index / 64, j0 = index % 64 * 1;
+    const int j1 = bsgen::dev::min_of(j0 + 1, 64) - 1, from = first(j0, j1), to = last(j0, j1);
+    const int entries = to < first(j0, j1) ? 0 : to - from + 1;
     return {head, j0, from, entries};
   }
   static __device__ __forceinline__ int group(const bsgen::dev::Panel& panel, int e) { return panel.first + e; }

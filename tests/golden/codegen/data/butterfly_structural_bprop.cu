@@ -47,7 +47,7 @@ struct Schedule {
   }
 
   static __device__ __forceinline__ bsgen::dev::Panel panel(bsgen::dev::u64, int index) {
-    const int head = index / 16, j0 = index % 16 / 1 * 1;
+    const int head = index / 16, j0 = index % 16 * 1;
     const int from = 0, entries = count(j0);
     return {head, j0, from, entries};
   }

@@ -30,8 +30,8 @@ struct Schedule {
 
   static __device__ __forceinline__ bsgen::dev::Panel panel(bsgen::dev::u64, int index) {
     const int head = index / 144, j0 = index % 144 / 12 * 1;
-    const int j1 = bsgen::dev::min_of(j0 + 1, 12) - 1, from = first(j0, j1) / 1, to = last(j0, j1);
-    const int entries = to < first(j0, j1) ? 0 : to / 1 - from + 1;
+    const int j1 = bsgen::dev::min_of(j0 + 1, 12) - 1, from = first(j0, j1), to = last(j0, j1);
+    const int entries = to < first(j0, j1) ? 0 : to - from + 1;
     const int done = index % 12 * 1;  // each cta takes 1 block rows
     return {head, j0, from + done, bsgen::dev::max_of(0, bsgen::dev::min_of(entries - done, 1))};
   }
