@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/analysis/structure.h"
 #include "compiler/codegen/parts.h"
 #include "compiler/codegen/templates.h"
@@ -30,7 +32,8 @@ std::string parameters(const KernelPlan& plan) {
   if (update) text += flag("kAccumulate", plan.problem.accumulate);
   else text += flag("kTransposed", plan.problem.op == Op::kBprop);
   text += flag("kTokensContiguous", plan.problem.activations == Activations::kCol);
-  text += field("int", "kAlign", plan.problem.align, "bytes, of every pointer and leading dimension");
+  const int align = std::max(plan.problem.align, g.bytes), out_align = std::max(plan.problem.align, g.out_bytes);
+  text += fmt::format("  static constexpr int kAlign = {}, kOutAlign = {};  // bytes, of pointers and leading dimensions\n", align, out_align);
   text += fmt::format("  static constexpr int kBlockK = {}, kBlockN = {}, kPanel = {};\n", g.block_k, g.block_n, t.panel);
   if (update) text += field("int", "kGather", t.gather, "block rows per cta");
   else text += field("int", "kTileM", t.tokens, "tokens per cta");

@@ -44,10 +44,6 @@ Status Problem::validate(const Layout& layout, const Arch& arch) const {
                   fmt::format("problem: blocks of {} x {} have no kernel; edges are 8, 16, 32, 64 or 128", block.rows, block.cols));
   if (align != 16 && align != 4 && align != 2)
     return Status(ErrorCode::kInvalidArgument, fmt::format("problem: align {} is none of 16, 4, 2 bytes", align));
-  if (align < size_bytes(dtype) || align < size_bytes(output()))
-    return Status(ErrorCode::kInvalidArgument,
-                  fmt::format("problem: align {} is less than one element of {}; use align 4 or 16", align,
-                              align < size_bytes(dtype) ? name(dtype) : name(output())));
   if (accumulate && op != Op::kUpdate)
     return Status(ErrorCode::kInvalidArgument,
                   fmt::format("problem: accumulate is for update, not {}; an epilogue adds a matrix: \"acc + c[m,n]\"", name(op)));

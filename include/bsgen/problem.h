@@ -35,7 +35,8 @@ struct Problem {
   DType dtype = DType::kBf16;        // of every operand
   std::optional<DType> out_dtype{};  // fp32, fp16 or bf16; default: the operand's (fp32 for tf32), fp32 for update
   Activations activations = Activations::kRow;
-  int align = 16;                    // bytes: 16, 4 or 2; what every pointer and leading dimension is a multiple of
+  int align = 16;                    // bytes: 16, 4 or 2; what every pointer and leading dimension is a
+                                     // multiple of (4-byte elements are a multiple of 4 of themselves)
   bool accumulate = false;           // update: add to what dW holds
   std::string epilogue{};            // fprop: expression over acc; empty = acc
 

@@ -38,6 +38,7 @@ const std::vector<Broken>& broken_dds() {
       {kDds, "Params: kPanel has at most 32 presence bits", {"kPanel = 64"}},
       {kDds, "Params: kNumStages is at least 2", {"kNumStages = 1"}},
       {kDds, "Params: kAlign is 16, 4 or 2 bytes", {"kAlign = 8"}},
+      {kDds, "Params: kOutAlign is 16, 4 or 2 bytes", {"kOutAlign = 8"}},
       {kDds, "Params: kSharedBytes differs from what the tile needs", {"kSharedBytes = 1024"}},
       {"bsgen/schedule/entries.cuh", "TableSchedule: records are whole 16-byte units",
        {"constexpr int probe = bsgen::dev::TableSchedule<6>::kUnroll;"}},
@@ -57,6 +58,7 @@ const std::vector<Broken>& broken_sdd() {
       {kSdd, "Params: a warp has at most 32 presence bits", {"kGather = 32", "kPanel = 8"}},
       {kSdd, "Params: kNumStages is at least 2", {"kNumStages = 1"}},
       {kSdd, "Params: kAlign is 16, 4 or 2 bytes", {"kAlign = 8"}},
+      {kSdd, "Params: kOutAlign is 16, 4 or 2 bytes", {"kOutAlign = 8"}},
       {kSdd, "Params: kSharedBytes differs from what the tile needs", {"kSharedBytes = 1024"}},
       {kSdd, "Params: kPromote is a multiple of kSlice", {"kPromote = 40"}},
   };

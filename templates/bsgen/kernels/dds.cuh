@@ -43,6 +43,7 @@ struct DdsGeometry {
   static_assert(P::kPanel * kBlocksPerSlice <= 32, "Params: kPanel has at most 32 presence bits");
   static_assert(P::kNumStages >= 2, "Params: kNumStages is at least 2");
   static_assert(P::kAlign == 16 || P::kAlign == 4 || P::kAlign == 2, "Params: kAlign is 16, 4 or 2 bytes");
+  static_assert(P::kOutAlign == 16 || P::kOutAlign == 4 || P::kOutAlign == 2, "Params: kOutAlign is 16, 4 or 2 bytes");
 
   // Activations: rows are tokens (features contiguous) or contraction (tokens contiguous).
   using TileA = SharedTile<P::kTokensContiguous ? P::kSlice : P::kTileM, (P::kTokensContiguous ? P::kTileM : P::kSlice) * kBytes,
@@ -258,8 +259,8 @@ struct Dds {
         if (valid <= 0) continue;
         const i64 element = P::kTokensContiguous ? static_cast<i64>(n) * out.leading_dimension + m
                                                  : static_cast<i64>(m) * out.leading_dimension + n;
-        P::Epilogue::template run<Out, P::kAlign, P::kTokensContiguous, kPartial>(args, head, m, n, valid, v);
-        store_run<Out, P::kAlign, kPartial>(out.data + (head * out.head_stride + element) * Out::kBytes, valid, v);
+        P::Epilogue::template run<Out, P::kOutAlign, P::kTokensContiguous, kPartial>(args, head, m, n, valid, v);
+        store_run<Out, P::kOutAlign, kPartial>(out.data + (head * out.head_stride + element) * Out::kBytes, valid, v);
       }
     }
   }

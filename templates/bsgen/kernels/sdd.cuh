@@ -35,6 +35,7 @@ struct SddGeometry {
   static_assert(kTilesM * kWarpBlocks <= 32, "Params: a warp has at most 32 presence bits");
   static_assert(P::kNumStages >= 2, "Params: kNumStages is at least 2");
   static_assert(P::kAlign == 16 || P::kAlign == 4 || P::kAlign == 2, "Params: kAlign is 16, 4 or 2 bytes");
+  static_assert(P::kOutAlign == 16 || P::kOutAlign == 4 || P::kOutAlign == 2, "Params: kOutAlign is 16, 4 or 2 bytes");
 
   using TileA = SharedTile<P::kTokensContiguous ? P::kBlockK : P::kSlice, (P::kTokensContiguous ? P::kSlice : P::kBlockK) * kBytes,
                            !P::kTokensContiguous && Multiply<Value>::kSharedPairs>;
@@ -188,7 +189,7 @@ struct Sdd {
         const u64 address = values + (static_cast<u64>(block) * (P::kBlockK * P::kBlockN) + f % P::kBlockK * P::kBlockN + n % P::kBlockN) * Out::kBytes;
         if constexpr (P::kAccumulate) {
           float old[kRunLength];
-          load_run<Out, P::kAlign, false>(address, kRunLength, old);
+          load_run<Out, P::kOutAlign, false>(address, kRunLength, old);
 #pragma unroll
           for (int e = 0; e < kRunLength; ++e) v[e] = __fadd_rn(old[e], v[e]);
         }
@@ -203,7 +204,7 @@ struct Sdd {
           for (int e = 0; e < kRunLength; ++e)
             if (panel.out_block * P::kBlockN + n + e >= P::kOutputs) v[e] = 0.0f;
         }
-        store_run<Out, P::kAlign, false>(address, kRunLength, v);
+        store_run<Out, P::kOutAlign, false>(address, kRunLength, v);
       }
     }
   }

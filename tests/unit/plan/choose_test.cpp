@@ -65,8 +65,7 @@ TEST_CASE("what_no_kernel_does_is_refused_before_anything_is_planned") {
   CHECK(choose(mask("full:4x4", {24, 24})).status().message() == "problem: blocks of 24 x 24 have no kernel; edges are 8, 16, 32, 64 or 128");
   CHECK(choose(mask("full:4x4"), {}, Tier::kAuto, "sm_75").status().message() ==
         "problem: sm_75 has no bf16 tensor cores (they begin with sm_80); use fp16 or fp32");
-  CHECK(choose(mask("full:4x4"), {.dtype = DType::kFp32, .align = 2}).status().message() ==
-        "problem: align 2 is less than one element of fp32; use align 4 or 16");
+  CHECK(choose(mask("full:4x4"), {.align = 8}).status().message() == "problem: align 8 is none of 16, 4, 2 bytes");
   CHECK(choose(mask("full:4x4"), {.op = Op::kBprop, .epilogue = "relu(acc)"}).status().message() ==
         "problem: an epilogue is for fprop, not bprop; leave it out");
   CompileOptions options;

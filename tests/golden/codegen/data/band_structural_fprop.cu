@@ -48,7 +48,7 @@ struct Params {
   using Out = bsgen::dev::bf16;
   static constexpr bool kTransposed = false;
   static constexpr bool kTokensContiguous = false;
-  static constexpr int kAlign = 16;  // bytes, of every pointer and leading dimension
+  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
   static constexpr int kBlockK = 32, kBlockN = 32, kPanel = 1;
   static constexpr int kTileM = 128;  // tokens per cta
   static constexpr int kWarpsM = 2, kWarpsN = 2, kNumThreads = 128;

@@ -70,7 +70,7 @@ struct Params {
   using Out = bsgen::dev::fp16;
   static constexpr bool kTransposed = true;
   static constexpr bool kTokensContiguous = false;
-  static constexpr int kAlign = 16;  // bytes, of every pointer and leading dimension
+  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
   static constexpr int kBlockK = 8, kBlockN = 8, kPanel = 1;
   static constexpr int kTileM = 128;  // tokens per cta
   static constexpr int kWarpsM = 4, kWarpsN = 1, kNumThreads = 128;

@@ -57,7 +57,7 @@ struct Params {
   using Out = bsgen::dev::fp32;
   static constexpr bool kAccumulate = false;
   static constexpr bool kTokensContiguous = false;
-  static constexpr int kAlign = 16;  // bytes, of every pointer and leading dimension
+  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
   static constexpr int kBlockK = 64, kBlockN = 64, kPanel = 1;
   static constexpr int kGather = 1;  // block rows per cta
   static constexpr int kWarpsM = 2, kWarpsN = 2, kNumThreads = 128;

@@ -10,7 +10,7 @@ struct Params {
   using Out = bsgen::dev::fp32;
   static constexpr bool kTransposed = false;
   static constexpr bool kTokensContiguous = true;
-  static constexpr int kAlign = 16;  // bytes, of every pointer and leading dimension
+  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
   static constexpr int kBlockK = 16, kBlockN = 32, kPanel = 2;
   static constexpr int kTileM = 128;  // tokens per cta
   static constexpr int kWarpsM = 8, kWarpsN = 1, kNumThreads = 256;
