@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <tuple>
 
 #include "compiler/plan/candidates.h"
 #include "compiler/plan/cost.h"
@@ -65,7 +66,10 @@ Reuse reuse(const KernelPlan& plan, const LayoutProfile& profile) {
 struct ScheduleSize {
   std::int64_t entries = 0, panels = 0;
 };
-ScheduleSize schedule_size(const KernelPlan& plan, const Layout& layout) {
+ScheduleSize schedule_size(const KernelPlan& plan, const Layout& layout, const Reuse& reuse) {
+  // A schedule far past what constant memory and unrolled code hold is not built only to be counted.
+  const bool exact = plan.tier == Tier::kConstant || plan.tier == Tier::kUnrolled;
+  if (exact && reuse.unions / 2 * record_words(plan) * 4 > kConstantBytes) return {reuse.unions, reuse.panels};
   const Schedule s = make_schedule(plan, layout);
   return {s.record_words ? static_cast<std::int64_t>(s.entries.size()) / s.record_words : 0, static_cast<std::int64_t>(s.panels.size())};
 }
@@ -118,6 +122,7 @@ Candidate candidate(const KernelPlan& plan, const Cost& cost, double compile_ms)
 struct Scored {
   KernelPlan plan;
   Cost cost;
+  std::size_t order;  // among equals the first considered wins
 };
 
 // Tiles with the tier's shared memory, best first.
@@ -125,9 +130,9 @@ std::vector<Scored> score(const KernelPlan& base, const LayoutProfile& profile) 
   std::vector<Scored> scored;
   for (KernelPlan& plan : tile_candidates(base)) {
     const Cost cost = predict(plan, reuse(plan, profile));
-    if (cost.ctas_per_sm > 0) scored.push_back({std::move(plan), cost});
+    if (cost.ctas_per_sm > 0) scored.push_back({std::move(plan), cost, scored.size()});
   }
-  std::stable_sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) { return a.cost.us < b.cost.us; });
+  std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) { return std::tie(a.cost.us, a.order) < std::tie(b.cost.us, b.order); });
   return scored;
 }
 
@@ -169,7 +174,7 @@ Expected<KernelPlan> choose(const Layout& layout, const LayoutProfile& profile, 
     for (std::size_t i = 0; i < scored.size(); ++i) {
       // Closed forms differ by panel width; the other tiers' limits hardly do, so only the best few tiles are tried.
       if (tier != Tier::kStructural && i > 4) break;
-      size = tier == Tier::kTable || tier == Tier::kStructural ? ScheduleSize{} : schedule_size(scored[i].plan, layout);
+      size = tier == Tier::kTable || tier == Tier::kStructural ? ScheduleSize{} : schedule_size(scored[i].plan, layout, reuse(scored[i].plan, profile));
       const std::string problem_here = tier_refusal(scored[i].plan, profile, size);
       if (problem_here.empty()) {
         best = i;
@@ -230,7 +235,7 @@ Expected<KernelPlan> choose(const Layout& layout, const LayoutProfile& profile, 
   KernelPlan plan = chosen->plan;
   const Geometry g = geometry(plan);
   if (plan.problem.op == Op::kUpdate)
-    plan.num_panels = schedule_size(plan, layout).panels;
+    plan.num_panels = schedule_size(plan, layout, reuse(plan, profile)).panels;
   else
     plan.num_panels = (g.grid_n + plan.tile.panel - 1) / plan.tile.panel * plan.heads;
   if (plan.num_panels > 2147483647 || reuse(plan, profile).unions * record_words(plan) > 2147483647)
@@ -266,7 +271,7 @@ Status check_against(const KernelPlan& plan, const Layout& layout) {
     return Status(ErrorCode::kInvalidArgument, fmt::format("plan: made for layout {}, this is layout {}; plan again", plan.layout_hash.hex(), layout.hash().hex()));
   BSGEN_TRY(plan.problem.validate(layout, plan.arch));
   const analysis::LayoutProfile profile = analysis::profile(layout);
-  const ScheduleSize size = schedule_size(plan, layout);
+  const ScheduleSize size = schedule_size(plan, layout, reuse(plan, profile));
   if (size.panels != plan.num_panels)
     return Status(ErrorCode::kInvalidArgument, fmt::format("plan: num_panels {}, the layout makes {}; plan again", plan.num_panels, size.panels));
   if (const std::string refusal = tier_refusal(plan, profile, size); !refusal.empty())

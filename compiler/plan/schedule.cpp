@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <ostream>
+#include <tuple>
 
 #include "compiler/plan/geometry.h"
 
@@ -104,7 +105,9 @@ Schedule make_schedule(const KernelPlan& plan, const Layout& layout) {
   }
   // The longest first, so that the last ctas to start are short. Closed forms keep their own order.
   if (plan.tier != Tier::kStructural)
-    std::stable_sort(schedule.panels.begin(), schedule.panels.end(), [](const Panel& a, const Panel& b) { return a.count > b.count; });
+    std::sort(schedule.panels.begin(), schedule.panels.end(), [](const Panel& a, const Panel& b) {
+      return std::tie(b.count, a.head, a.out_block, a.first) < std::tie(a.count, b.head, b.out_block, b.first);
+    });
   return schedule;
 }
 
