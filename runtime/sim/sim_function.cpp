@@ -37,7 +37,7 @@ Status place_variables(const ptx::Module& module, SimFunction& function, std::ve
     addresses[i] = placed->base;
     function.variables.push_back(placed->base);
     std::memset(placed->data.get(), 0, variable.bytes);
-    std::memcpy(placed->data.get(), variable.initial.data(), variable.initial.size());
+    if (!variable.initial.empty()) std::memcpy(placed->data.get(), variable.initial.data(), variable.initial.size());
     placed->set_valid(0, variable.bytes, true);  // what has no initialiser starts as zero
   }
   for (std::size_t i = 0; i < module.variables.size(); ++i)
