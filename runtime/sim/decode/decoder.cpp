@@ -327,7 +327,7 @@ int Decoder::label(const Operand& operand) {
 OpcodeDecoder find_opcode(std::string_view opcode) {
   static const std::unordered_map<std::string_view, OpcodeDecoder> kTable = [] {
     std::unordered_map<std::string_view, OpcodeDecoder> table;
-    for (const auto& rows : {arithmetic_opcodes(), conversion_opcodes(), memory_opcodes(), warp_opcodes(), control_opcodes()})
+    for (const auto& rows : {arithmetic_opcodes(), selection_opcodes(), conversion_opcodes(), memory_opcodes(), warp_opcodes(), control_opcodes()})
       for (const OpcodeRow& row : rows) table.emplace(row.name, row.decode);
     return table;
   }();

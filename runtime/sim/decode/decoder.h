@@ -127,6 +127,7 @@ struct OpcodeRow {
   OpcodeDecoder decode;
 };
 std::vector<OpcodeRow> arithmetic_opcodes();
+std::vector<OpcodeRow> selection_opcodes();
 std::vector<OpcodeRow> conversion_opcodes();
 std::vector<OpcodeRow> memory_opcodes();
 std::vector<OpcodeRow> warp_opcodes();
