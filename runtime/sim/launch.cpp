@@ -45,7 +45,7 @@ LaunchReport run_launch(const LaunchState& state, int num_threads, int max_diagn
   LaunchReport report;
   Findings findings;
   for (const Program::Finding& finding : state.program->findings)
-    findings.add(Severity::kError, "uninitialized", finding.op, 0, [&] { return "sim: " + finding.text + " " + place(*state.program, finding.op); });
+    findings.add(Severity::kError, "uninitialized", finding.op, {}, [&] { return "sim: " + finding.text + " " + place(*state.program, finding.op); });
   for (const std::unique_ptr<Worker>& worker : workers) {
     add(report.counters, worker->counters);
     findings.merge(worker->findings);

@@ -36,6 +36,10 @@ struct Diagnostic {
   int cuda_line = 0;      // of the generated CUDA (-lineinfo); 0 = unknown
   std::uint64_t count = 1;
   std::string cuda_file;  // file name of cuda_line, without its folder; empty = unknown
+  // Whose instruction it is: the first that has it, in order of ctas; of a deadlock, one that waits. Findings made
+  // before anything ran have no warp.
+  std::array<std::uint32_t, 3> cta = {};
+  int warp = -1;
 };
 
 // What one launch would spend (DESIGN section 8 defines each).

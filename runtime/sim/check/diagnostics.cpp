@@ -12,7 +12,7 @@ void Findings::merge(const Findings& other) {
     if (is_new) continue;
     Entry& mine = found->second;
     const std::uint64_t count = mine.count + theirs.count;
-    if (theirs.cta < mine.cta) mine = theirs;
+    if (theirs.where.cta < mine.where.cta) mine = theirs;
     mine.count = count;
   }
 }
@@ -20,10 +20,10 @@ void Findings::merge(const Findings& other) {
 std::vector<Diagnostic> Findings::list(const Program& program, std::uint64_t end, int limit) const {
   std::vector<const decltype(entries_)::value_type*> rows;
   for (const auto& entry : entries_)
-    if (entry.second.cta < end) rows.push_back(&entry);
+    if (entry.second.where.cta < end) rows.push_back(&entry);
   std::sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) {
     if (a->second.severity != b->second.severity) return a->second.severity < b->second.severity;
-    if (a->second.cta != b->second.cta) return a->second.cta < b->second.cta;
+    if (a->second.where.cta != b->second.where.cta) return a->second.where.cta < b->second.where.cta;
     return a->first < b->first;
   });
   if (static_cast<int>(rows.size()) > limit) rows.resize(limit);
@@ -31,7 +31,7 @@ std::vector<Diagnostic> Findings::list(const Program& program, std::uint64_t end
   for (const auto* row : rows) {
     const auto& [key, entry] = *row;
     const ptx::SourceLine& line = program.lines[key.first];
-    Diagnostic diagnostic{entry.severity, std::string(key.second), entry.message, line.ptx, line.cuda, entry.count, {}};
+    Diagnostic diagnostic{entry.severity, std::string(key.second), entry.message, line.ptx, line.cuda, entry.count, {}, entry.where.index, entry.where.warp};
     if (line.cuda_file > 0 && line.cuda_file < static_cast<int>(program.files.size()))
       diagnostic.cuda_file = program.files[line.cuda_file];
     made.push_back(std::move(diagnostic));

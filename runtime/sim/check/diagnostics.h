@@ -1,6 +1,7 @@
 // Findings of one launch: collected per worker, merged so that the result does not depend on how many workers there were.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -15,22 +16,28 @@ namespace bsgen::sim {
 
 class Findings {
  public:
+  struct Where {
+    std::uint64_t cta = 0;  // in launch order
+    std::array<std::uint32_t, 3> index = {};
+    int warp = -1;
+  };
   // The kind must be a literal. The message is made only for the first of its kind at an instruction.
   template <class MakeMessage>
-  void add(Severity severity, std::string_view kind, std::uint32_t op, std::uint64_t cta, MakeMessage&& message) {
+  void add(Severity severity, std::string_view kind, std::uint32_t op, const Where& where, MakeMessage&& message) {
     const auto [found, is_new] = entries_.try_emplace({op, kind});
-    if (is_new) found->second = {severity, cta, 0, message()};
+    if (is_new) found->second = {severity, where, 0, message()};
     ++found->second.count;
   }
   void merge(const Findings& other);
   bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return entries_.size(); }  // distinct ones
   // Errors before warnings, then in order of the first cta, which lies before `end`, then of the instruction; at most `limit`.
   std::vector<Diagnostic> list(const Program& program, std::uint64_t end, int limit) const;
 
  private:
   struct Entry {
     Severity severity = Severity::kError;
-    std::uint64_t cta = 0;  // the lowest that has it
+    Where where;  // the lowest cta that has it
     std::uint64_t count = 0;
     std::string message;
   };

@@ -240,6 +240,7 @@ class Allocator {
       slot = offset_[slot];
     }
     for (std::uint32_t index : draft_.extra_values) program_.extra[index] = offset_[program_.extra[index]];
+    draft_.offsets = std::move(offset_);
   }
 
   Draft& draft_;

@@ -335,12 +335,25 @@ OpcodeDecoder find_opcode(std::string_view opcode) {
   return found == kTable.end() ? nullptr : found->second;
 }
 
+namespace {
+
+void name_registers(Draft& draft, const ptx::Module& module, const ptx::Function& function) {
+  Program& program = draft.program;
+  program.text = module.text;
+  program.registers.reserve(function.registers.size());
+  for (std::size_t i = 0; i < function.registers.size(); ++i) program.registers.push_back({function.registers[i], draft.offsets[i]});
+  for (const Reference& reference : draft.references)
+    if (reference.value < function.registers.size()) program.mentions.push_back({reference.op, reference.value, reference.is_definition});
+}
+
+}  // namespace
 }  // namespace decoding
 
 Expected<Program> decode(const ptx::Module& module, const ptx::Function& entry, const std::vector<std::uint64_t>& addresses) {
   decoding::Decoder decoder(module, entry, addresses);
   BSGEN_ASSIGN(decoding::Draft draft, decoder.run());
   decoding::allocate_registers(draft, entry);
+  decoding::name_registers(draft, module, entry);
   constexpr std::uint32_t kMaxRegisterBytes = 4 << 20;  // of a warp; hardware has 32640
   if (draft.program.register_file_bytes > kMaxRegisterBytes)
     return Status(ErrorCode::kUnsupported, fmt::format("sim: kernel {} needs {} bytes of registers per warp, the limit is {}", entry.name,

@@ -51,6 +51,7 @@ struct Draft {
   struct SlotUse { std::uint32_t op; std::uint8_t slot; };  // slot kMaxSlots = guard
   std::vector<SlotUse> slots;             // which slots hold a value's index
   std::vector<std::uint32_t> extra_values;  // indices into program.extra that hold a value's index
+  std::vector<std::uint32_t> offsets;      // made by the allocator: each value's place in the register file
 };
 
 // Replaces value indices by byte offsets: registers whose lives do not overlap share a place. Also finds registers that no path

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,12 @@ struct Program {
   std::vector<Undefined> undefined_at_entry;   // read on some path before it is written: zeroed at the start of each cta
   struct Finding { std::uint32_t op; std::string text; };
   std::vector<Finding> findings;               // of the decoder: registers that are read and never written before
+  // Which registers each instruction names, for what shows them to people. Names point into `text`.
+  struct NamedRegister { ptx::Register as_written; std::uint32_t offset; };
+  struct Mention { std::uint32_t op, named; bool is_written; };
+  std::shared_ptr<const std::string> text;
+  std::vector<NamedRegister> registers;
+  std::vector<Mention> mentions;               // in order of op
   std::uint32_t register_file_bytes = 0;       // per warp
   std::uint32_t parameter_bytes = 0;
   std::uint32_t static_shared_bytes = 0;       // dynamic shared memory follows, at its alignment

@@ -7,6 +7,7 @@
 
 #include "runtime/sim/exec/barrier_ops.h"
 #include "runtime/sim/exec/scheduler.h"
+#include "runtime/sim/exec/tracer.h"
 
 namespace bsgen::sim {
 namespace {
@@ -123,13 +124,15 @@ void branch_table(Warp& warp, const Op& op) {
   if (warp.active != 0) ++warp.pc;
 }
 
-// Executes one warp until it has to stop.
+// Executes one warp until it has to stop. kTraced: the launch's tracer watches it.
+template <bool kTraced>
 Stop run_warp(Warp& warp, std::uint64_t limit) {
   Counters& counters = warp.cta->worker->counters;
   const Op* ops = warp.cta->launch->program->ops.data();
   std::uint64_t executed = 0;
   const auto stop = [&](Stop why) {
     counters.warp_instructions += executed;
+    if constexpr (kTraced) warp.cta->launch->tracer->stopped(warp);
     return why;
   };
   for (;;) {
@@ -154,6 +157,7 @@ Stop run_warp(Warp& warp, std::uint64_t limit) {
       --executed;
       return stop(Stop::kSlice);
     }
+    if constexpr (kTraced) warp.cta->launch->tracer->before(warp);
     switch (op.kind) {
       case OpKind::kPlain:
         if (mask != 0) op.handler(warp, op);
@@ -261,7 +265,8 @@ bool Worker::run_cta(std::uint64_t linear) {
       all_done &= warp.done;
       if (warp.done || warp.barrier >= 0) continue;
       ran = true;
-      if (run_warp(warp, kSlice) == Stop::kAbort) return false;
+      const bool traced = launch.tracer != nullptr && launch.tracer->watches(warp);
+      if ((traced ? run_warp<true>(warp, kSlice) : run_warp<false>(warp, kSlice)) == Stop::kAbort) return false;
     }
     if (all_done) return true;
     if (!ran) {

@@ -20,6 +20,7 @@ inline constexpr int kLanes = 32;
 inline constexpr std::uint32_t kFullMask = ~std::uint32_t{0};
 
 struct Cta;
+class Tracer;
 
 // Lanes of one warp that stand at one program counter. The split with the lowest one runs first, which brings structured code
 // back together at its joins without post-dominators (thread frontiers).
@@ -81,6 +82,7 @@ struct LaunchState {
   std::uint32_t shared_bytes = 0;  // static and dynamic
   std::uint64_t instruction_budget = 0;
   TensorCoreModel model;
+  Tracer* tracer = nullptr;         // watches a warp (tracer.h); mostly none does
 };
 
 struct Worker;
@@ -121,7 +123,8 @@ std::string finding_text(const Warp& warp, std::uint32_t op, int lane, const std
 template <class What>
 void report(Warp& warp, const Op& op, Severity severity, std::string_view kind, int lane, What&& what) {
   const auto index = static_cast<std::uint32_t>(&op - warp.cta->launch->program->ops.data());
-  warp.cta->worker->findings.add(severity, kind, index, warp.cta->linear, [&] { return finding_text(warp, index, lane, what()); });
+  const Findings::Where where{warp.cta->linear, {warp.cta->index[0], warp.cta->index[1], warp.cta->index[2]}, warp.index};
+  warp.cta->worker->findings.add(severity, kind, index, where, [&] { return finding_text(warp, index, lane, what()); });
 }
 
 }  // namespace bsgen::sim
