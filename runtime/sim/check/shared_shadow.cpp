@@ -2,119 +2,223 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace bsgen::sim {
 
-void SharedShadow::reset(std::uint32_t bytes, int num_warps) {
-  num_warps_ = num_warps;
-  cells_.assign((bytes + 15) / 16 * 4, Cell{});
-  clocks_.assign(kMaxWarps * kMaxWarps, 0);
-  for (int warp = 0; warp < num_warps; ++warp) clocks_[warp * kMaxWarps + warp] = 1;
+void SharedShadow::reset(std::uint32_t bytes, int num_agents) {
+  num_agents_ = static_cast<std::size_t>(num_agents);
+  epoch_ = 1;
+  settled_ = 0;
+  cells_.assign((bytes + kGranule - 1) / kGranule, Cell{});
+  words_.assign(4, Cell{});  // the first four are nobody's: index 0 means "not split"
+  free_words_.clear();
+  clocks_.assign(num_agents_ * num_agents_, 0);
+  for (std::size_t agent = 0; agent < num_agents_; ++agent) clocks_[agent * (num_agents_ + 1)] = 1;
 }
 
-template <class Visit>
-SharedShadow::Verdict SharedShadow::each(std::uint32_t offset, std::uint32_t bytes, Visit visit) {
-  // The four words of a 16-byte chunk mostly have one history: then it is looked at once.
-  if (bytes == 16 && offset % 16 == 0) {
-    Cell* cells = &cells_[offset / 4];
-    unsigned __int128 words[4];
-    static_assert(sizeof words == 4 * sizeof(Cell));
-    std::memcpy(words, cells, sizeof words);
-    if (words[0] == words[1] && words[0] == words[2] && words[0] == words[3]) {
-      const Verdict verdict = visit(cells[0], std::uint8_t{15});
-      cells[1] = cells[2] = cells[3] = cells[0];
-      return verdict;
+// One access to a cell, by the lossy rules of the header: exact where holds() says so.
+SharedShadow::Verdict SharedShadow::visit_cell(Kind kind, int agent, Cell& cell, Mask mask) {
+  const std::uint32_t* known = known_to(agent);
+  const std::uint32_t clock = known[agent];
+  const std::uint64_t self = std::uint64_t{1} << agent;
+  if (kind == Kind::kComplete) {
+    if (cell.writer == agent && (cell.pending & mask) != 0) cell.write_clock = clock;
+    cell.pending &= static_cast<Mask>(~mask);
+    return {};
+  }
+  Verdict verdict;
+  if ((cell.pending & mask) != 0) {
+    verdict = {Race::kPending, cell.writer};
+  } else if ((cell.write_bytes & mask) != 0 && known[cell.writer] < cell.write_clock) {
+    verdict = {kind == Kind::kRead ? Race::kReadAfterWrite : Race::kWriteAfterWrite, cell.writer};
+  } else if (kind != Kind::kRead && (cell.read_bytes & mask) != 0) {
+    for (std::uint64_t rest = cell.readers & ~self; rest != 0; rest &= rest - 1)
+      if (const int reader = std::countr_zero(rest); known[reader] < cell.read_clock) verdict = {Race::kWriteAfterRead, reader};
+  }
+  if (kind != Kind::kRead) {
+    if (cell.write_clock != clock || cell.writer != agent) cell.write_bytes = 0;
+    cell.write_bytes |= mask;
+    cell.write_clock = clock;
+    cell.writer = static_cast<std::uint16_t>(agent);
+    cell.pending = static_cast<Mask>(kind == Kind::kIssue ? cell.pending | mask : cell.pending & ~mask);
+    cell.read_bytes &= static_cast<Mask>(~mask);
+    if (cell.read_bytes == 0) cell.readers = 0, cell.read_clock = 0;
+    return verdict;
+  }
+  if (stale(agent, cell)) {
+    cell.read_bytes = cell.readers == self && cell.read_clock == clock ? cell.read_bytes | mask : mask;
+    cell.readers = self, cell.read_clock = clock;
+  } else if ((cell.readers & self) == 0 || cell.read_bytes != mask) {
+    cell.readers |= self;
+    cell.read_clock = std::min(cell.read_clock, clock);
+    cell.read_bytes &= mask;
+  }
+  return verdict;
+}
+
+// Whether every earlier reader is already ordered before this agent.
+bool SharedShadow::stale(int agent, const Cell& cell) const {
+  const std::uint32_t* known = known_to(agent);
+  for (std::uint64_t rest = cell.readers & ~(std::uint64_t{1} << agent); rest != 0; rest &= rest - 1)
+    if (known[std::countr_zero(rest)] < cell.read_clock) return false;
+  return true;
+}
+
+// Whether the cell of a whole granule can hold what this access leaves behind, and still all that it holds of the other bytes.
+bool SharedShadow::holds(Kind kind, int agent, const Cell& granule, Mask mask) const {
+  const std::uint32_t clock = now(agent);
+  const int others = ~mask;
+  switch (kind) {
+    case Kind::kComplete: return (granule.write_bytes & ~granule.pending) == 0 || granule.write_clock == clock;
+    case Kind::kRead:
+      return granule.read_clock <= settled_ || granule.read_bytes == mask ||
+             (granule.readers == std::uint64_t{1} << agent && granule.read_clock == clock) ||
+             ((granule.read_bytes & others) == 0 && stale(agent, granule));
+    case Kind::kWrite:
+    case Kind::kIssue: {
+      const int pending = granule.pending & others;
+      const bool nothing = pending == 0 && (granule.write_clock <= settled_ || (granule.write_bytes & others) == 0);
+      const bool same = granule.writer == agent && granule.write_clock == clock && pending == (kind == Kind::kIssue ? granule.write_bytes & others : 0);
+      return nothing || same;
     }
   }
+  return false;
+}
+
+void SharedShadow::split(Cell& granule) {
+  std::uint32_t first;
+  if (free_words_.empty()) {
+    first = static_cast<std::uint32_t>(words_.size());
+    words_.resize(words_.size() + 4);
+  } else {
+    first = free_words_.back();
+    free_words_.pop_back();
+  }
+  for (int i = 0; i < 4; ++i) {
+    Cell& word = words_[first + static_cast<std::uint32_t>(i)];
+    word = granule;
+    word.write_bytes = granule.write_bytes >> 4 * i & kWord;
+    word.pending = granule.pending >> 4 * i & kWord;
+    word.read_bytes = granule.read_bytes >> 4 * i & kWord;
+    if (word.read_bytes == 0) word.readers = 0, word.read_clock = 0;
+    if (word.write_bytes == 0) word.write_clock = 0;
+  }
+  granule.words = first;
+}
+
+SharedShadow::Verdict SharedShadow::visit_granule(Kind kind, int agent, Cell& granule, Mask mask) {
+  if (granule.words != 0) {
+    Cell* words = &words_[granule.words];
+    if (std::all_of(words, words + 4, [&](const Cell& word) { return settled(word); })) {
+      free_words_.push_back(granule.words);
+      granule = Cell{};
+    }
+  } else if (settled(granule)) {
+    granule = Cell{};
+  }
+  if (granule.words == 0) {
+    if (holds(kind, agent, granule, mask)) return visit_cell(kind, agent, granule, mask);
+    split(granule);
+  }
   Verdict worst;
-  const std::uint32_t end = offset + bytes;
-  for (std::uint32_t word = offset / 4; word * 4 < end; ++word) {
-    const std::uint32_t from = std::max(offset, word * 4) - word * 4, to = std::min(end, word * 4 + 4) - word * 4;
-    const auto mask = static_cast<std::uint8_t>((1u << to) - (1u << from));
-    const Verdict verdict = visit(cells_[word], mask);
+  for (int i = 0; i < 4; ++i) {
+    const auto part = static_cast<Mask>(mask >> 4 * i & kWord);
+    if (part == 0) continue;
+    const Verdict verdict = visit_cell(kind, agent, words_[granule.words + static_cast<std::uint32_t>(i)], part);
     if (worst.race == Race::kNone) worst = verdict;
   }
   return worst;
 }
 
-SharedShadow::Verdict SharedShadow::read(int warp, std::uint32_t offset, std::uint32_t bytes) {
-  return each(offset, bytes, [&](Cell& cell, std::uint8_t mask) -> Verdict {
-    Verdict verdict;
-    if (cell.pending & mask) {
-      verdict = {Race::kPending, cell.writer};
-    } else if ((cell.write_bytes & mask) && !knows(warp, cell.writer, cell.write_clock)) {
-      verdict = {Race::kReadAfterWrite, cell.writer};
-    }
-    const std::uint32_t clock = now(warp);
-    const std::uint32_t self = 1u << warp;
-    if (cell.readers == 0 || (cell.readers == self)) {
-      cell.readers = self, cell.read_clock = clock, cell.read_bytes = mask;
-    } else if (!(cell.readers & self) || cell.read_bytes != mask) {
-      bool stale = true;  // every earlier reader is already ordered before this one
-      for (std::uint32_t rest = cell.readers & ~self; rest != 0 && stale; rest &= rest - 1)
-        stale = knows(warp, std::countr_zero(rest), cell.read_clock);
-      if (stale) {
-        cell.readers = self, cell.read_clock = clock, cell.read_bytes = mask;
-      } else {
-        cell.readers |= self;
-        cell.read_clock = std::min(cell.read_clock, clock);
-        cell.read_bytes &= mask;
-      }
-    }
-    return verdict;
-  });
-}
-
-SharedShadow::Verdict SharedShadow::write_cell(int warp, Cell& cell, std::uint8_t mask, bool is_pending) {
-  Verdict verdict;
-  if (cell.pending & mask) {
-    verdict = {Race::kPending, cell.writer};
-  } else if ((cell.write_bytes & mask) && !knows(warp, cell.writer, cell.write_clock)) {
-    verdict = {Race::kWriteAfterWrite, cell.writer};
-  } else if (cell.read_bytes & mask) {
-    for (std::uint32_t rest = cell.readers; rest != 0; rest &= rest - 1)
-      if (const int reader = std::countr_zero(rest); !knows(warp, reader, cell.read_clock)) verdict = {Race::kWriteAfterRead, reader};
+SharedShadow::Verdict SharedShadow::visit(Kind kind, int agent, std::uint32_t offset, std::uint32_t bytes) {
+  Verdict worst;
+  const std::uint32_t end = offset + bytes;
+  for (std::uint32_t granule = offset / kGranule; granule * kGranule < end; ++granule) {
+    const std::uint32_t base = granule * kGranule, from = std::max(offset, base) - base, to = std::min(end, base + kGranule) - base;
+    const Verdict verdict = visit_granule(kind, agent, cells_[granule], static_cast<Mask>((1u << to) - (1u << from)));
+    if (worst.race == Race::kNone) worst = verdict;
   }
-  if (cell.write_clock != now(warp) || cell.writer != warp) cell.write_bytes = 0;
-  cell.write_bytes |= mask;
-  cell.write_clock = now(warp);
-  cell.writer = static_cast<std::uint8_t>(warp);
-  cell.pending = static_cast<std::uint8_t>(is_pending ? cell.pending | mask : cell.pending & ~mask);
-  cell.readers = 0;
-  cell.read_bytes = 0;
-  cell.read_clock = 0;
-  return verdict;
+  return worst;
 }
 
-SharedShadow::Verdict SharedShadow::write(int warp, std::uint32_t offset, std::uint32_t bytes) {
-  return each(offset, bytes, [&](Cell& cell, std::uint8_t mask) { return write_cell(warp, cell, mask, false); });
+SharedShadow::Verdict SharedShadow::read(int agent, std::uint32_t offset, std::uint32_t bytes) { return visit(Kind::kRead, agent, offset, bytes); }
+SharedShadow::Verdict SharedShadow::write(int agent, std::uint32_t offset, std::uint32_t bytes) { return visit(Kind::kWrite, agent, offset, bytes); }
+SharedShadow::Verdict SharedShadow::issue(int agent, std::uint32_t offset, std::uint32_t bytes) { return visit(Kind::kIssue, agent, offset, bytes); }
+void SharedShadow::complete(int agent, std::uint32_t offset, std::uint32_t bytes) { visit(Kind::kComplete, agent, offset, bytes); }
+
+std::uint32_t SharedShadow::read_rows(int agent, const std::uint64_t* offsets, std::uint32_t lanes) {
+  const std::uint32_t* known = known_to(agent);
+  const std::uint32_t clock = known[agent], settled = settled_;
+  const std::uint64_t self = std::uint64_t{1} << agent;
+  std::uint32_t left = 0;
+  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    Cell& cell = cells_[offsets[lane] / kGranule];
+    if ((cell.words | cell.pending) != 0 || known[cell.writer] < cell.write_clock) [[unlikely]] {
+      left |= std::uint32_t{1} << lane;
+    } else if (cell.read_clock <= settled) {
+      cell.readers = self, cell.read_clock = clock, cell.read_bytes = kWhole;
+    } else if (cell.read_bytes == kWhole && cell.read_clock >= clock) {
+      cell.readers |= self, cell.read_clock = clock;  // what began no earlier than this epoch cannot be known yet
+    } else {
+      left |= std::uint32_t{1} << lane;
+    }
+  }
+  return left;
 }
 
-SharedShadow::Verdict SharedShadow::issue(int warp, std::uint32_t offset, std::uint32_t bytes) {
-  return each(offset, bytes, [&](Cell& cell, std::uint8_t mask) { return write_cell(warp, cell, mask, true); });
+std::uint32_t SharedShadow::overwrite_rows(int agent, const std::uint64_t* offsets, std::uint32_t lanes, Mask pending) {
+  const std::uint32_t* known = known_to(agent);
+  const std::uint32_t clock = known[agent], settled = settled_;
+  std::uint32_t left = 0;
+  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    Cell& cell = cells_[offsets[lane] / kGranule];
+    if ((cell.words | cell.pending) != 0 || known[cell.writer] < cell.write_clock || cell.read_clock > settled) [[unlikely]] {
+      left |= std::uint32_t{1} << lane;
+      continue;
+    }
+    cell.readers = 0;
+    cell.write_clock = clock;
+    cell.read_clock = 0;
+    cell.writer = static_cast<std::uint16_t>(agent);
+    cell.write_bytes = kWhole;
+    cell.pending = pending;
+    cell.read_bytes = 0;
+  }
+  return left;
 }
 
-void SharedShadow::complete(int warp, std::uint32_t offset, std::uint32_t bytes) {
-  each(offset, bytes, [&](Cell& cell, std::uint8_t mask) -> Verdict {
-    if (cell.writer == warp && (cell.pending & mask)) cell.write_clock = now(warp);
-    cell.pending &= static_cast<std::uint8_t>(~mask);
-    return {};
-  });
+std::uint32_t SharedShadow::complete_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes) {
+  const std::uint32_t clock = now(agent);
+  std::uint32_t left = 0;
+  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    Cell& cell = cells_[offsets[lane] / kGranule];
+    if (cell.words != 0 || cell.writer != agent || cell.pending != kWhole) [[unlikely]] {
+      left |= std::uint32_t{1} << lane;
+      continue;
+    }
+    cell.write_clock = clock;
+    cell.pending = 0;
+  }
+  return left;
 }
 
 void SharedShadow::barrier(std::uint64_t arrived, std::uint64_t waited) {
-  std::uint32_t joined[kMaxWarps] = {};
+  std::uint32_t joined[kMaxAgents] = {};
   for (std::uint64_t rest = arrived; rest != 0; rest &= rest - 1) {
-    const int warp = std::countr_zero(rest);
-    for (int other = 0; other < num_warps_; ++other) joined[other] = std::max(joined[other], clocks_[warp * kMaxWarps + other]);
+    const std::uint32_t* known = known_to(std::countr_zero(rest));
+    for (std::size_t other = 0; other < num_agents_; ++other) joined[other] = std::max(joined[other], known[other]);
   }
   for (std::uint64_t rest = waited; rest != 0; rest &= rest - 1) {
-    const int warp = std::countr_zero(rest);
-    for (int other = 0; other < num_warps_; ++other)
-      clocks_[warp * kMaxWarps + other] = std::max(clocks_[warp * kMaxWarps + other], joined[other]);
+    std::uint32_t* known = &clocks_[static_cast<std::size_t>(std::countr_zero(rest)) * num_agents_];
+    for (std::size_t other = 0; other < num_agents_; ++other) known[other] = std::max(known[other], joined[other]);
   }
-  for (std::uint64_t rest = arrived; rest != 0; rest &= rest - 1) ++clocks_[std::countr_zero(rest) * (kMaxWarps + 1)];
+  const std::uint64_t everyone = num_agents_ == kMaxAgents ? ~std::uint64_t{0} : (std::uint64_t{1} << num_agents_) - 1;
+  if ((arrived & waited) == everyone) settled_ = epoch_;
+  ++epoch_;
+  for (std::uint64_t rest = arrived; rest != 0; rest &= rest - 1) clocks_[static_cast<std::size_t>(std::countr_zero(rest)) * (num_agents_ + 1)] = epoch_;
 }
 
 }  // namespace bsgen::sim

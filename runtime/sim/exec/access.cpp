@@ -93,9 +93,17 @@ Piece next_global_piece(Warp& warp, const Op& op, const LaneAddresses& addresses
 Piece shared_piece(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t bytes, Access access, std::uint32_t mask) {
   Cta& cta = *warp.cta;
   const std::uint64_t size = cta.launch->shared_bytes;
-  std::uint32_t outside = 0, misaligned = 0;
+  // Mostly all lanes are inside and aligned: one test over all of them. The sign bit of `beyond` tells of one outside.
+  std::uint64_t beyond = 0, low = 0;
   for (int lane = 0; lane < kLanes; ++lane) {
     addresses.of[lane] -= kSharedBase;
+    beyond |= addresses.of[lane] | (size - bytes - addresses.of[lane]);
+    low |= addresses.of[lane];
+  }
+  const Piece everything{mask, 0, cta.shared.data(), cta.shared_valid.data(), nullptr};
+  if (size >= bytes && beyond >> 63 == 0 && (low & (bytes - 1)) == 0) [[likely]] return everything;
+  std::uint32_t outside = 0, misaligned = 0;
+  for (int lane = 0; lane < kLanes; ++lane) {
     outside |= static_cast<std::uint32_t>(addresses.of[lane] > size || size - addresses.of[lane] < bytes) << lane;
     misaligned |= static_cast<std::uint32_t>((addresses.of[lane] & (bytes - 1)) != 0) << lane;
   }
@@ -135,6 +143,17 @@ void check_valid(Warp& warp, const Op& op, const Piece& piece, const LaneAddress
   }
 }
 
+void check_shared_valid_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask) {
+  std::uint8_t* valid = warp.cta->shared_valid.data();
+  std::uint64_t all = ~std::uint64_t{0};
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    std::uint64_t words[2];
+    std::memcpy(words, valid + rows.of[std::countr_zero(rest)], sizeof words);
+    all &= words[0] & words[1];
+  }
+  if (all != ~std::uint64_t{0}) [[unlikely]] check_valid(warp, op, {mask, 0, nullptr, valid, nullptr}, rows, SharedShadow::kGranule, "shared");
+}
+
 namespace {
 
 void report_race(Warp& warp, const Op& op, SharedShadow::Verdict verdict, Access access, std::uint32_t offset, std::uint32_t bytes, int lane) {
@@ -166,6 +185,19 @@ void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uin
   const SharedShadow::Verdict verdict = warp.cta->shadow.issue(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
     report_race(warp, op, verdict, Access::kWrite, offset, bytes, lane);
+}
+
+void check_shared_read_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask) {
+  for (std::uint32_t left = warp.cta->shadow.read_rows(warp.index, rows.of, mask); left != 0; left &= left - 1)
+    check_shared_read(warp, op, static_cast<std::uint32_t>(rows.of[std::countr_zero(left)]), SharedShadow::kGranule, std::countr_zero(left));
+}
+void check_shared_write_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask) {
+  for (std::uint32_t left = warp.cta->shadow.write_rows(warp.index, rows.of, mask); left != 0; left &= left - 1)
+    check_shared_write(warp, op, static_cast<std::uint32_t>(rows.of[std::countr_zero(left)]), SharedShadow::kGranule, std::countr_zero(left));
+}
+void check_shared_issue_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask) {
+  for (std::uint32_t left = warp.cta->shadow.issue_rows(warp.index, rows.of, mask); left != 0; left &= left - 1)
+    check_shared_issue(warp, op, static_cast<std::uint32_t>(rows.of[std::countr_zero(left)]), SharedShadow::kGranule, std::countr_zero(left));
 }
 
 std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask) {

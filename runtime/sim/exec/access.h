@@ -34,10 +34,15 @@ Piece shared_piece(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint
 
 // Reports lanes that read bytes without a value.
 void check_valid(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::uint32_t bytes, std::string_view space);
+void check_shared_valid_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask);  // aligned, 16 bytes each
 // Happens-before of shared memory; offsets from the window's start.
 void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);
 void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);
 void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);  // cp.async
+// The same for aligned rows of 16 bytes, one per lane of the mask.
+void check_shared_read_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask);
+void check_shared_write_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask);
+void check_shared_issue_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask);
 
 // `mask` without lanes that repeat the address of an earlier one at a usual distance: broadcasts are looked at once.
 std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask);

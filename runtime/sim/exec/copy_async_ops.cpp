@@ -73,9 +73,11 @@ void copy_async(Warp& warp, const Op& op) {
   for (std::uint32_t lanes = to.mask & ~good; lanes != 0; lanes &= lanes - 1) copy.source_bytes[std::countr_zero(lanes)] = 0;
   if (to.mask == 0) return;
   count_shared(warp, shared, bytes, to.mask);
-  for (std::uint32_t lanes = to.mask; lanes != 0; lanes &= lanes - 1) {
-    const int lane = std::countr_zero(lanes);
-    check_shared_issue(warp, op, copy.shared_offset[lane], bytes, lane);
+  if (bytes == SharedShadow::kGranule) {
+    check_shared_issue_rows(warp, op, shared, to.mask);
+  } else {
+    for (std::uint32_t lanes = to.mask; lanes != 0; lanes &= lanes - 1)
+      check_shared_issue(warp, op, copy.shared_offset[std::countr_zero(lanes)], bytes, std::countr_zero(lanes));
   }
   copy.landed = warp.cta->launch->timing == Timing::kEarly;
   if (copy.landed) land(warp, copy, to.mask);
@@ -108,8 +110,9 @@ void copy_async_wait(Warp& warp, const Op& op) {
     }
     if (done != 0) {
       if (!copy.landed) land(warp, copy, done);
-      for (std::uint32_t rest = done; rest != 0; rest &= rest - 1)
-        warp.cta->shadow.complete(warp.index, copy.shared_offset[std::countr_zero(rest)], copy.bytes);
+      SharedShadow& shadow = warp.cta->shadow;
+      const std::uint32_t left = copy.bytes == SharedShadow::kGranule ? shadow.complete_rows(warp.index, copy.shared_offset, done) : done;
+      for (std::uint32_t rest = left; rest != 0; rest &= rest - 1) shadow.complete(warp.index, copy.shared_offset[std::countr_zero(rest)], copy.bytes);
       copy.mask &= ~done;
     }
     if (copy.mask != 0) {

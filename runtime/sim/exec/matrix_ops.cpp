@@ -3,6 +3,8 @@
 // Lanes 8i .. 8i + 7 give the row addresses of matrix i. Lane l holds the elements (row l / 4, columns 2 (l % 4), + 1) of each
 // matrix; with .trans the elements (rows 2 (l % 4), + 1, column l / 4).
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/memory_ops.h"
@@ -12,32 +14,62 @@ namespace {
 
 constexpr std::uint32_t kRowBytes = 16;
 
+// 8 rows of 16 bytes over 8 groups of 4 banks: as many wavefronts as the fullest group has distinct rows.
+std::uint32_t wavefronts(const std::uint64_t* rows, std::uint32_t mask) {
+  std::uint32_t groups = 0;
+  for (int row = 0; row < 8; ++row) groups |= 1u << (rows[row] / kRowBytes % 8);
+  if (groups == 0xff) [[likely]] return 1;
+  std::uint8_t depth[8] = {};
+  std::uint64_t seen[8][8];
+  std::uint32_t worst = 1;
+  for (; mask != 0; mask &= mask - 1) {
+    const std::uint64_t unit = rows[std::countr_zero(mask)] / kRowBytes;
+    const auto group = static_cast<std::uint32_t>(unit % 8);
+    bool known = false;
+    for (int k = 0; k < depth[group]; ++k) known |= seen[group][k] == unit;
+    if (known) continue;
+    seen[group][depth[group]++] = unit;
+    worst = std::max<std::uint32_t>(worst, depth[group]);
+  }
+  return worst;
+}
+
 // Row addresses of all matrices, checked. Rows that must not be touched leave the mask.
 std::uint32_t rows_of(Warp& warp, const Op& op, LaneAddresses& rows, Access access) {
   gather_addresses(warp, op, rows);
   const int num_rows = 8 * op.count;
+  // Lanes beyond the last matrix give no address; theirs must not spoil the test of all at once.
+  for (int lane = num_rows; lane < kLanes; ++lane) rows.of[lane] = rows.of[0];
   const std::uint32_t wanted = num_rows == kLanes ? kFullMask : (1u << num_rows) - 1;
   const Piece piece = shared_piece(warp, op, rows, kRowBytes, access, wanted & warp.mask);
-  // 8 rows of 16 bytes over 8 groups of 4 banks: as many wavefronts as the fullest group has distinct rows.
   Counters& counters = warp.cta->worker->counters;
-  for (int i = 0; i < op.count; ++i) {
-    std::uint8_t depth[8] = {};
-    std::uint64_t seen[8][8];
-    std::uint32_t worst = 1;
-    for (int row = 8 * i; row < 8 * i + 8; ++row) {
-      if (!(piece.mask >> row & 1)) continue;
-      const std::uint64_t unit = rows.of[row] / kRowBytes;
-      const auto group = static_cast<std::uint32_t>(unit % 8);
-      bool known = false;
-      for (int k = 0; k < depth[group]; ++k) known |= seen[group][k] == unit;
-      if (known) continue;
-      seen[group][depth[group]++] = unit;
-      worst = std::max<std::uint32_t>(worst, depth[group]);
-    }
-    counters.shared_wavefronts += worst;
-    counters.shared_wavefronts_ideal += 1;
-  }
+  for (int i = 0; i < op.count; ++i) counters.shared_wavefronts += wavefronts(rows.of + 8 * i, piece.mask >> 8 * i & 0xff);
+  counters.shared_wavefronts_ideal += op.count;
   return piece.mask;
+}
+
+// The 8 x 8 matrix of 16-bit elements turned about its diagonal, in three rounds of interleaving rows i and i + 4.
+using Row = std::uint16_t __attribute__((vector_size(kRowBytes)));
+void transpose(Row m[8]) {
+  for (int round = 0; round < 3; ++round) {
+    Row next[8];
+    for (int i = 0; i < 4; ++i) {
+      next[2 * i] = __builtin_shufflevector(m[i], m[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      next[2 * i + 1] = __builtin_shufflevector(m[i], m[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    std::copy(next, next + 8, m);
+  }
+}
+
+void put(std::uint32_t* registers, const Row matrix[8], std::uint32_t mask) {
+  if (mask == kFullMask) {
+    std::memcpy(registers, matrix, kLanes * 4);
+    return;
+  }
+  for (; mask != 0; mask &= mask - 1) {
+    const int lane = std::countr_zero(mask);
+    std::memcpy(registers + lane, reinterpret_cast<const char*>(matrix) + 4 * lane, 4);
+  }
 }
 
 }  // namespace
@@ -46,29 +78,15 @@ void load_matrix(Warp& warp, const Op& op) {
   LaneAddresses rows;
   const std::uint32_t good = rows_of(warp, op, rows, Access::kRead);
   const Cta& cta = *warp.cta;
-  check_valid(warp, op, {good, 0, nullptr, warp.cta->shared_valid.data(), nullptr}, rows, kRowBytes, "shared");
+  check_shared_valid_rows(warp, op, rows, good);
+  check_shared_read_rows(warp, op, rows, good);
   const std::uint32_t* registers = cta.launch->program->extra.data() + op.extra;
   for (int i = 0; i < op.count; ++i) {
-    alignas(16) std::uint16_t matrix[8][8] = {};
-    for (int row = 0; row < 8; ++row) {
-      const int lane = 8 * i + row;
-      if (!(good >> lane & 1)) continue;
-      check_shared_read(warp, op, static_cast<std::uint32_t>(rows.of[lane]), kRowBytes, lane);
-      std::memcpy(matrix[row], cta.shared.data() + rows.of[lane], kRowBytes);
-    }
-    std::uint32_t* d = warp.reg32(registers[i]);
-    if (op.flags & kTransposed) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        if (!(warp.mask >> lane & 1)) continue;
-        const int column = lane / 4, row = 2 * (lane % 4);
-        d[lane] = matrix[row][column] | std::uint32_t{matrix[row + 1][column]} << 16;
-      }
-    } else if (warp.mask == kFullMask) {
-      std::memcpy(d, matrix, sizeof matrix);
-    } else {
-      for (int lane = 0; lane < kLanes; ++lane)
-        if (warp.mask >> lane & 1) std::memcpy(&d[lane], &matrix[lane / 4][2 * (lane % 4)], 4);
-    }
+    Row matrix[8] = {};
+    for (int row = 0; row < 8; ++row)
+      if (const int lane = 8 * i + row; good >> lane & 1) std::memcpy(&matrix[row], cta.shared.data() + rows.of[lane], kRowBytes);
+    if (op.flags & kTransposed) transpose(matrix);
+    put(warp.reg32(registers[i]), matrix, warp.mask);
   }
 }
 
@@ -76,22 +94,16 @@ void store_matrix(Warp& warp, const Op& op) {
   LaneAddresses rows;
   const std::uint32_t good = rows_of(warp, op, rows, Access::kWrite);
   Cta& cta = *warp.cta;
+  check_shared_write_rows(warp, op, rows, good);
   const std::uint32_t* registers = cta.launch->program->extra.data() + op.extra;
   for (int i = 0; i < op.count; ++i) {
-    const std::uint32_t* d = warp.reg32(registers[i]);
-    std::uint16_t matrix[8][8];
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const int major = lane / 4, minor = 2 * (lane % 4);
-      for (int k = 0; k < 2; ++k) {
-        const auto value = static_cast<std::uint16_t>(d[lane] >> (16 * k));
-        (op.flags & kTransposed ? matrix[minor + k][major] : matrix[major][minor + k]) = value;
-      }
-    }
+    Row matrix[8];
+    std::memcpy(matrix, warp.reg32(registers[i]), sizeof matrix);
+    if (op.flags & kTransposed) transpose(matrix);
     for (int row = 0; row < 8; ++row) {
       const int lane = 8 * i + row;
       if (!(good >> lane & 1)) continue;
-      check_shared_write(warp, op, static_cast<std::uint32_t>(rows.of[lane]), kRowBytes, lane);
-      std::memcpy(cta.shared.data() + rows.of[lane], matrix[row], kRowBytes);
+      std::memcpy(cta.shared.data() + rows.of[lane], &matrix[row], kRowBytes);
       std::memset(cta.shared_valid.data() + rows.of[lane], 0xff, kRowBytes);
     }
   }

@@ -99,9 +99,11 @@ void load_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::
   if (piece.mask == 0) return;
   Piece once = piece;
   once.mask = without_repeats(addresses, piece.mask);
-  for (std::uint32_t rest = once.mask; rest != 0; rest &= rest - 1) {
-    const int lane = std::countr_zero(rest);
-    check_shared_read(warp, op, static_cast<std::uint32_t>(addresses.of[lane]), bytes, lane);
+  if (bytes == SharedShadow::kGranule) {
+    check_shared_read_rows(warp, op, addresses, once.mask);
+  } else {
+    for (std::uint32_t rest = once.mask; rest != 0; rest &= rest - 1)
+      check_shared_read(warp, op, static_cast<std::uint32_t>(addresses.of[std::countr_zero(rest)]), bytes, std::countr_zero(rest));
   }
   check_valid(warp, op, once, addresses, bytes, "shared");
   load_piece(warp, op, piece, addresses);
@@ -206,9 +208,11 @@ void store_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std:
   const std::uint32_t bytes = access_bytes(op);
   const Piece piece = shared_piece(warp, op, addresses, bytes, Access::kWrite, mask);
   if (piece.mask == 0) return;
-  for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
-    const int lane = std::countr_zero(rest);
-    check_shared_write(warp, op, static_cast<std::uint32_t>(addresses.of[lane]), bytes, lane);
+  if (bytes == SharedShadow::kGranule) {
+    check_shared_write_rows(warp, op, addresses, piece.mask);
+  } else {
+    for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1)
+      check_shared_write(warp, op, static_cast<std::uint32_t>(addresses.of[std::countr_zero(rest)]), bytes, std::countr_zero(rest));
   }
   store_piece(warp, op, piece, addresses);
   count_shared(warp, addresses, bytes, piece.mask);
