@@ -35,9 +35,10 @@ class Simulated final : public SimDevice {
   Status launch(const DeviceFunction& function, const LaunchConfig& config, std::span<const std::byte> parameters, Stream stream) override;
   Status synchronize(Stream) override { return {}; }
 
-  void set_timing(Timing timing) override {
+  void set_schedule(const Schedule& schedule) override {
     std::lock_guard lock(launch_mutex_);
-    options_.timing = timing;
+    options_.timing = schedule.timing;
+    options_.seed = schedule.seed;
   }
   const LaunchReport& last_report() const override { return report_; }
   void mark_uninitialized(std::uint64_t address, std::size_t bytes) override {
@@ -110,7 +111,7 @@ Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& con
   state.memory = memory_->snapshot();
   state.config = config;
   state.parameters.assign(parameters.begin(), parameters.begin() + program.parameter_bytes);
-  state.timing = options_.timing;
+  state.schedule = {options_.timing, options_.seed};
   state.shared_bytes = config.shared_bytes > 0 ? program.dynamic_shared_offset + config.shared_bytes : program.static_shared_bytes;
   state.instruction_budget = options_.instruction_budget == 0 ? std::uint64_t{1} << 40 : options_.instruction_budget;
   state.model = tensor_core_model(options_.arch);

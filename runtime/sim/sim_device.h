@@ -8,18 +8,32 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bsgen/device.h"
 
 namespace bsgen::sim {
 
-// When asynchronous copies land: at issue, or at the last moment that the waits allow.
-enum class Timing : std::uint8_t { kEarly, kLate };
+// When asynchronous work lands: at issue, at the last moment that the waits allow, or either as a seed says.
+enum class Timing : std::uint8_t { kEarly, kLate, kMixed };
+
+// Which of the legal executions a launch takes. A kernel whose output bits differ between two of them is wrong.
+//   early   everything asynchronous lands at issue; ctas and warps in rising order; elect.sync takes the lowest lane
+//   late    at the wait that needs it; elect.sync takes the highest lane
+//   seed:N  each operation early or late, ctas, warps and the sides of a diverged branch in an order drawn from N
+struct Schedule {
+  Timing timing = Timing::kEarly;
+  std::uint64_t seed = 0;            // with kMixed
+  static Expected<Schedule> parse(std::string_view text);  // "early", "late", "seed:7"
+  std::string text() const;
+  bool operator==(const Schedule&) const = default;
+};
 
 struct SimOptions {
   Arch arch;                         // whose tensor-core arithmetic and limits are modelled
-  Timing timing = Timing::kEarly;
+  Timing timing = Timing::kEarly;    // of the schedule
+  std::uint64_t seed = 0;
   int num_threads = 0;               // worker threads; 0 = one per core
   std::uint64_t instruction_budget = 0;  // warp instructions per launch before it counts as a live-lock; 0 = 2^40
   int max_diagnostics = 32;          // distinct ones that are kept; counting goes on
@@ -63,8 +77,9 @@ class SimDevice : public Device {
  public:
   static std::shared_ptr<SimDevice> create(SimOptions options);
 
-  // Timing of the launches that follow.
-  virtual void set_timing(Timing timing) = 0;
+  // Of the launches that follow.
+  virtual void set_schedule(const Schedule& schedule) = 0;
+  void set_timing(Timing timing) { set_schedule({timing, 0}); }
   // Of the last launch on this device. A launch whose report holds errors also returns kCheckFailed with the first message.
   virtual const LaunchReport& last_report() const = 0;
   // Marks memory as holding unknown values: reading it before writing it is reported. New allocations are so marked.

@@ -1,6 +1,6 @@
 // cp.async: global -> shared copies that land some time between their issue and the wait of their thread (PTX ISA, "cp.async").
 //
-// Timing::kEarly moves the data at issue, kLate at the wait: both are legal, so a kernel whose results differ is wrong. Groups are
+// A schedule moves the data at issue or at the wait: both are legal, so a kernel whose results differ is wrong. Groups are
 // counted per thread. A copy of source size 0 does not touch its source.
 #include <algorithm>
 
@@ -79,7 +79,7 @@ void copy_async(Warp& warp, const Op& op) {
     for (std::uint32_t lanes = to.mask; lanes != 0; lanes &= lanes - 1)
       check_shared_issue(warp, op, copy.shared_offset[std::countr_zero(lanes)], bytes, std::countr_zero(lanes));
   }
-  copy.landed = warp.cta->launch->timing == Timing::kEarly;
+  copy.landed = warp.cta->worker->lands_early();
   if (copy.landed) land(warp, copy, to.mask);
   // Threads of one warp may have committed different numbers of groups; each number is an entry of its own.
   for (std::uint32_t rest = to.mask; rest != 0;) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "runtime/sim/exec/barrier_ops.h"
 #include "runtime/sim/exec/scheduler.h"
@@ -13,6 +14,7 @@ namespace bsgen::sim {
 namespace {
 
 constexpr std::uint64_t kSlice = 1 << 18;  // warp instructions before the next warp gets its turn
+constexpr std::uint64_t kShuffledSlice = 256;  // at most, where a seed interleaves the warps
 
 enum class Stop : std::uint8_t { kBarrier, kDone, kSlice, kAbort };
 
@@ -245,7 +247,33 @@ Worker::Worker(const LaunchState& launch) : launch(launch) {
   last_allocation.assign(program.ops.size(), nullptr);
 }
 
-bool Worker::run_cta(std::uint64_t linear) {
+namespace {
+
+std::uint64_t mix(std::uint64_t x) {  // splitmix64 (Vigna)
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+// Which of `count` comes at place `order`: a step that has no divisor in common with the count visits each of them once.
+std::uint64_t shuffled(std::uint64_t order, std::uint64_t count, std::uint64_t seed) {
+  std::uint64_t step = mix(seed) % count;
+  while (std::gcd(step, count) != 1) step = (step + 1) % count;
+  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(step) * order + mix(seed + 1)) % count);
+}
+
+}  // namespace
+
+std::uint64_t Worker::random() { return mix(random_state++); }
+
+bool Worker::run_cta(std::uint64_t order) {
+  const Schedule& schedule = launch.schedule;
+  const bool shuffles = schedule.timing == Timing::kMixed;
+  const std::uint64_t num_ctas = std::uint64_t{launch.config.grid_x} * launch.config.grid_y * launch.config.grid_z;
+  const std::uint64_t linear = shuffles ? shuffled(order, num_ctas, schedule.seed) : order;
+  random_state = mix(schedule.seed ^ mix(linear));
+  cta.order = order;
   cta.linear = linear;
   cta.index[0] = static_cast<std::uint32_t>(linear % launch.config.grid_x);
   cta.index[1] = static_cast<std::uint32_t>(linear / launch.config.grid_x % launch.config.grid_y);
@@ -261,12 +289,15 @@ bool Worker::run_cta(std::uint64_t linear) {
   const std::uint64_t start = counters.warp_instructions;
   for (;;) {
     bool ran = false, all_done = true;
-    for (Warp& warp : cta.warps) {
+    const std::size_t num_warps = cta.warps.size(), first = shuffles ? random() % num_warps : 0;
+    for (std::size_t i = 0; i < num_warps; ++i) {
+      Warp& warp = cta.warps[(first + i) % num_warps];
       all_done &= warp.done;
       if (warp.done || warp.barrier >= 0) continue;
       ran = true;
       const bool traced = launch.tracer != nullptr && launch.tracer->watches(warp);
-      if ((traced ? run_warp<true>(warp, kSlice) : run_warp<false>(warp, kSlice)) == Stop::kAbort) return false;
+      const std::uint64_t slice = shuffles ? 1 + random() % kShuffledSlice : kSlice;
+      if ((traced ? run_warp<true>(warp, slice) : run_warp<false>(warp, slice)) == Stop::kAbort) return false;
     }
     if (all_done) return true;
     if (!ran) {

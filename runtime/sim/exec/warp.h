@@ -78,7 +78,7 @@ struct LaunchState {
   MemorySnapshot memory;
   LaunchConfig config;
   std::vector<std::byte> parameters;
-  Timing timing = Timing::kEarly;
+  Schedule schedule;
   std::uint32_t shared_bytes = 0;  // static and dynamic
   std::uint64_t instruction_budget = 0;
   TensorCoreModel model;
@@ -91,7 +91,8 @@ struct Cta {
   const LaunchState* launch = nullptr;
   Worker* worker = nullptr;
   std::uint32_t index[3] = {};
-  std::uint64_t linear = 0;
+  std::uint64_t linear = 0;                // its number in the grid
+  std::uint64_t order = 0;                 // when its turn comes; equal to `linear` but where a seed shuffles
   std::vector<std::byte> shared;
   std::vector<std::uint8_t> shared_valid;  // 0xff = holds a value
   std::vector<std::byte> local;            // thread-major: local_bytes per thread
@@ -101,11 +102,15 @@ struct Cta {
   SharedShadow shadow;
 };
 
-// One thread's own things; ctas run on it in rising order.
+// One thread's own things; ctas run on it one after the other.
 struct Worker {
   explicit Worker(const LaunchState& launch);
-  // False where the launch cannot go on: trap, deadlock, instruction budget.
-  bool run_cta(std::uint64_t linear);
+  // Runs the cta whose turn is number `order`. False where the launch cannot go on: trap, deadlock, instruction budget.
+  bool run_cta(std::uint64_t order);
+  // The next number of this cta's own sequence, for choices that a seed makes.
+  std::uint64_t random();
+  // Whether an asynchronous operation issued now moves its data at once.
+  bool lands_early() { return launch.schedule.timing == Timing::kEarly || (launch.schedule.timing == Timing::kMixed && (random() & 1)); }
 
   const LaunchState& launch;
   Cta cta;
@@ -113,6 +118,7 @@ struct Worker {
   Findings findings;
   std::vector<std::byte> registers;         // of all warps
   std::vector<Allocation*> last_allocation;  // per op: where its last access fell
+  std::uint64_t random_state = 0;
 };
 
 // "sim: cta (x, y) thread t WHAT (ptx line ...)"; a lane may also be one of these.
@@ -123,7 +129,7 @@ std::string finding_text(const Warp& warp, std::uint32_t op, int lane, const std
 template <class What>
 void report(Warp& warp, const Op& op, Severity severity, std::string_view kind, int lane, What&& what) {
   const auto index = static_cast<std::uint32_t>(&op - warp.cta->launch->program->ops.data());
-  const Findings::Where where{warp.cta->linear, {warp.cta->index[0], warp.cta->index[1], warp.cta->index[2]}, warp.index};
+  const Findings::Where where{warp.cta->order, {warp.cta->index[0], warp.cta->index[1], warp.cta->index[2]}, warp.index};
   warp.cta->worker->findings.add(severity, kind, index, where, [&] { return finding_text(warp, index, lane, what()); });
 }
 

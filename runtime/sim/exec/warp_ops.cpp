@@ -154,7 +154,9 @@ void match_all(Warp& warp, const Op& op) {
 void active_mask(Warp& warp, const Op& op) { put_all(warp, op.slot[0], warp.mask); }
 
 void elect(Warp& warp, const Op& op) {
-  const std::uint32_t leader = warp.mask & (0 - warp.mask);
+  // Which lane is the hardware's choice; the same members always elect the same one.
+  const bool highest = warp.cta->launch->schedule.timing == Timing::kLate || (warp.cta->launch->schedule.seed & 1);
+  const std::uint32_t leader = highest ? std::bit_floor(warp.mask) : warp.mask & (0 - warp.mask);
   put_all(warp, op.slot[0], static_cast<std::uint32_t>(std::countr_zero(leader)));
   std::uint32_t& p = warp.predicate(op.slot[3]);
   p = (p & ~warp.mask) | leader;

@@ -22,7 +22,7 @@ enum class Reduction : std::uint8_t { kAdd, kMinU, kMaxU, kMinS, kMaxS, kAnd, kO
 Handler reduction_handler(Reduction reduction);
 
 void active_mask(Warp& warp, const Op& op);  // slot[0] = d
-void elect(Warp& warp, const Op& op);        // slot[0] = d, slot[3] = predicate: the lowest executing lane
+void elect(Warp& warp, const Op& op);        // slot[0] = d, slot[3] = predicate: one of the executing lanes, as the schedule says
 void move_matrix(Warp& warp, const Op& op);  // movmatrix: slot[0] = d, slot[1] = a
 
 // mma.sync: Op::function = the MmaFunction; extra = the registers of d, a, b, c in this order, Op::slot[0..3] = how many of each;
