@@ -77,6 +77,7 @@ struct Program {
   std::uint32_t dynamic_shared_offset = 0;
   std::uint32_t local_bytes = 0;               // per thread
   std::uint32_t max_threads = 0;               // 0 = not given
+  bool uses_async = false;                     // mbarriers, the async proxy or clusters: checked by a shadow of their own
   bool ordered_ctas = false;                   // results depend on the order of ctas: atomics that return or round
 };
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <numeric>
 
+#include "runtime/sim/exec/async_operations.h"
 #include "runtime/sim/exec/barrier_ops.h"
 #include "runtime/sim/exec/scheduler.h"
 #include "runtime/sim/exec/tracer.h"
@@ -217,6 +218,7 @@ void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
   warp.barrier = -1;
   std::fill(std::begin(warp.committed), std::end(warp.committed), 0);
   warp.pending.clear();
+  for (AsyncQueue& queue : warp.async) queue = AsyncQueue();
   for (const Program::Undefined& undefined : cta.launch->program->undefined_at_entry) std::memset(warp.registers + undefined.offset, 0, undefined.bytes);
 }
 

@@ -4,6 +4,7 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,26 @@ struct PendingCopy {
   const std::byte* source[kLanes];
 };
 
+// Kinds of asynchronous work that is waited for in groups (async_operations.h).
+enum class AsyncKind : std::uint8_t { kTensor, kBulk };  // wgmma groups, bulk groups
+inline constexpr int kNumAsyncKinds = 2;
+struct AsyncOperation;
+struct QueuedOperation {
+  std::uint32_t group;  // of its lane
+  std::uint32_t op;     // for findings
+  int lane;
+  bool has_read, has_written;
+  std::unique_ptr<AsyncOperation> operation;  // none once it is carried out
+};
+struct AsyncQueue {
+  AsyncQueue();
+  ~AsyncQueue();  // where AsyncOperation is complete
+  AsyncQueue(AsyncQueue&&) noexcept;
+  AsyncQueue& operator=(AsyncQueue&&) noexcept;
+  std::uint32_t committed[kLanes] = {};
+  std::vector<QueuedOperation> pending;
+};
+
 struct Warp {
   std::byte* registers = nullptr;
   std::uint32_t mask = 0;      // lanes for which the current instruction executes
@@ -57,6 +78,7 @@ struct Warp {
   int barrier = -1;            // named barrier it waits at
   std::uint32_t committed[kLanes] = {};  // cp.async groups per lane
   std::vector<PendingCopy> pending;
+  AsyncQueue async[kNumAsyncKinds];
 
   std::uint32_t* reg32(std::uint32_t slot) const { return reinterpret_cast<std::uint32_t*>(registers + slot); }
   std::uint64_t* reg64(std::uint32_t slot) const { return reinterpret_cast<std::uint64_t*>(registers + slot); }
