@@ -5,20 +5,9 @@
 #include <memory>
 #include <thread>
 
+#include "runtime/sim/profile.h"
+
 namespace bsgen::sim {
-namespace {
-
-void add(Counters& sum, const Counters& one) {
-  sum.global_read_bytes += one.global_read_bytes;
-  sum.global_write_bytes += one.global_write_bytes;
-  sum.shared_wavefronts += one.shared_wavefronts;
-  sum.shared_wavefronts_ideal += one.shared_wavefronts_ideal;
-  sum.mma_flops_issued += one.mma_flops_issued;
-  sum.warp_instructions += one.warp_instructions;
-}
-
-}  // namespace
-
 LaunchReport run_launch(const LaunchState& state, int num_threads, int max_diagnostics) {
   const std::uint64_t num_ctas = std::uint64_t{state.config.grid_x} * state.config.grid_y * state.config.grid_z;
   std::uint64_t threads = num_threads > 0 ? static_cast<std::uint64_t>(num_threads) : std::max(1u, std::thread::hardware_concurrency());
@@ -44,12 +33,16 @@ LaunchReport run_launch(const LaunchState& state, int num_threads, int max_diagn
 
   LaunchReport report;
   Findings findings;
+  LaunchCounts counts(state.program->ops.size());
   for (const Program::Finding& finding : state.program->findings)
     findings.add(Severity::kError, "uninitialized", finding.op, {}, [&] { return "sim: " + finding.text + " " + place(*state.program, finding.op); });
   for (const std::unique_ptr<Worker>& worker : workers) {
-    add(report.counters, worker->counters);
+    counts.add(worker->counts);
     findings.merge(worker->findings);
   }
+  report.instructions = make_profile(*state.program, counts);
+  report.counters = sum(report.instructions);
+  report.text = state.program->text;
   report.diagnostics = findings.list(*state.program, last.load(), max_diagnostics);
   return report;
 }

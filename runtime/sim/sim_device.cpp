@@ -115,6 +115,7 @@ Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& con
   state.shared_bytes = config.shared_bytes > 0 ? program.dynamic_shared_offset + config.shared_bytes : program.static_shared_bytes;
   state.instruction_budget = options_.instruction_budget == 0 ? std::uint64_t{1} << 40 : options_.instruction_budget;
   state.model = tensor_core_model(options_.arch);
+  state.checks = options_.checks;
   try {
     report_ = run_launch(state, options_.num_threads, options_.max_diagnostics);
   } catch (const std::bad_alloc&) {

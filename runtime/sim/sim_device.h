@@ -37,6 +37,7 @@ struct SimOptions {
   int num_threads = 0;               // worker threads; 0 = one per core
   std::uint64_t instruction_budget = 0;  // warp instructions per launch before it counts as a live-lock; 0 = 2^40
   int max_diagnostics = 32;          // distinct ones that are kept; counting goes on
+  bool checks = true;                // false: races and values that were never written are not looked for, which is faster
 };
 
 enum class Severity : std::uint8_t { kError, kWarning };
@@ -66,9 +67,46 @@ struct Counters {
   std::uint64_t warp_instructions = 0;
 };
 
+// The kind of work that an instruction is.
+enum class InstructionClass : std::uint8_t {
+  kTensor,      // mma, wgmma
+  kGlobal,      // loads, stores, atomics; generic addresses too
+  kShared,      // the same, ldmatrix and stmatrix
+  kLocal,
+  kConstant,    // constant memory and parameters
+  kAsyncCopy,   // cp.async and bulk copies
+  kFloat, kInteger,
+  kSpecial,     // approximate functions, roots and reciprocals
+  kConvert, kMove,
+  kWarp,        // shuffles, votes, reductions
+  kSynchronize, // barriers, fences, waits
+  kControl,
+};
+inline constexpr int kNumInstructionClasses = static_cast<int>(InstructionClass::kControl) + 1;
+std::string_view name(InstructionClass kind);  // "tensor", "async copy"
+
+// One instruction of the kernel, over all warps that came to it. Instructions stand in the order of the PTX.
+struct InstructionProfile {
+  std::string_view opcode;     // "ld.global.v4.u32"; points into LaunchReport::text
+  std::string_view cuda_file;  // as Diagnostic's
+  int ptx_line = 0;
+  int cuda_line = 0;
+  InstructionClass kind = InstructionClass::kControl;
+  std::uint64_t executions = 0;        // warp instructions
+  std::uint64_t skipped = 0;           // of these, no lane executed: the guard was false for all
+  std::uint64_t active_lanes = 0;      // summed; 32 x executions where no lane is away or guarded
+  std::uint64_t waits = 0;             // executions at which the warp stopped until others came
+  std::uint64_t requested_bytes = 0;   // of global memory, by all lanes
+  std::uint64_t global_read_bytes = 0, global_write_bytes = 0;  // 32 x sectors
+  std::uint64_t shared_wavefronts = 0, shared_wavefronts_ideal = 0;
+  std::uint64_t mma_flops = 0;
+};
+
 struct LaunchReport {
   std::vector<Diagnostic> diagnostics;
-  Counters counters;
+  Counters counters;                          // sums over `instructions`
+  std::vector<InstructionProfile> instructions;
+  std::shared_ptr<const std::string> text;    // the PTX that the names point into
   double seconds = 0;  // wall time of the simulation
   bool failed() const;  // holds an error
 };

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "runtime/sim/exec/memory_map.h"
+#include "runtime/sim/profile.h"
 
 namespace bsgen::sim {
 namespace decoding {
@@ -40,9 +41,11 @@ Expected<Draft> Decoder::run() {
   // Falling off the end of the body ends the thread.
   Op exit;
   exit.kind = OpKind::kExit;
+  exit.index = static_cast<std::uint32_t>(program.ops.size());
   program.ops.push_back(exit);
   program.lines.push_back(function_.body.empty() ? ptx::SourceLine{function_.line, 0, 0} : function_.body.back().line);
   program.opcodes.emplace_back("ret");
+  program.traits.push_back({InstructionClass::kControl, 0});
   return std::move(draft_);
 }
 
@@ -92,6 +95,8 @@ void Decoder::place_variables() {
 
 void Decoder::decode_one() {
   op_ = Op();
+  op_.index = static_cast<std::uint32_t>(draft_.program.ops.size());
+  flops_ = 0;
   modifiers_.clear();
   next_modifier_ = 0;
   std::string_view rest = instruction_->opcode;
@@ -114,7 +119,8 @@ void Decoder::decode_one() {
   if (op_.handler == nullptr && op_.kind == OpKind::kPlain) return fail("this combination of types does not exist");
   draft_.program.ops.push_back(op_);
   draft_.program.lines.push_back(instruction_->line);
-  draft_.program.opcodes.emplace_back(instruction_->opcode);
+  draft_.program.opcodes.push_back(instruction_->opcode);
+  draft_.program.traits.push_back({instruction_class(instruction_->opcode), flops_});
 }
 
 void Decoder::fail(const std::string& message) {

@@ -80,6 +80,7 @@ class Decoder {
   ptx::Space take_space();                     // kGeneric where none is named
   std::string_view peek() const;               // "" at the end
   void want_operands(std::size_t least, std::size_t most);
+  void tensor_flops(std::uint32_t flops) { flops_ = flops; }  // what one execution by a warp issues; profiles count it
   void need_target(int number);                // the instruction exists from sm_<number> on
   void fail(const std::string& message);
   bool failed() const { return !status_.ok(); }
@@ -118,6 +119,7 @@ class Decoder {
   Op op_;
   std::vector<std::string_view> modifiers_;
   std::size_t next_modifier_ = 0;
+  std::uint32_t flops_ = 0;
 };
 
 // One function per opcode (the word before the first dot), in decode/*.cpp.

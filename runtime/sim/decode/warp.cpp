@@ -157,7 +157,7 @@ void mma(Decoder& d) {
   if (op.function == nullptr) return d.fail("this combination of types does not exist");
   op.handler = &matrix_multiply;
   op.convergence = Convergence::kAligned;
-  op.immediate = std::int64_t{2} * 16 * 8 * k;
+  d.tensor_flops(2u * 16 * 8 * static_cast<std::uint32_t>(k));
   // Registers of a: 16 x K elements over 32 lanes; of b: K x 8.
   const auto num_a = static_cast<std::uint32_t>(16 * k * a->bits / 1024), num_b = static_cast<std::uint32_t>(8 * k * b->bits / 1024);
   const std::uint32_t num_c = result == AccType::kF32 ? 4 : 2;

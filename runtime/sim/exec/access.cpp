@@ -42,7 +42,7 @@ Piece next_global_piece(Warp& warp, const Op& op, const LaneAddresses& addresses
   if (align == 0) align = bytes;
   Worker& worker = *warp.cta->worker;
   const LaunchState& launch = worker.launch;
-  Allocation*& last = worker.last_allocation[static_cast<std::size_t>(&op - launch.program->ops.data())];
+  Allocation*& last = worker.last_allocation[op.index];
   const int first = std::countr_zero(mask);
   Allocation* allocation = last;
   if (allocation == nullptr || !allocation->contains(addresses.of[first], bytes)) {
@@ -232,19 +232,19 @@ std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t bytes, 
   return static_cast<std::uint64_t>(count) * 32;
 }
 
-void count_shared(Warp& warp, const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask) {
+void count_shared(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask) {
   // Units of 4, 8 or 16 bytes: a warp, half a warp or a quarter of it goes at a time, over 32, 16 or 8 units of bank.
   const std::uint32_t unit = bytes <= 4 ? 4 : bytes <= 8 ? 8 : 16;
   const int lanes = kLanes * 4 / static_cast<int>(unit);
   const std::uint32_t banks = 128 / unit;
-  Counters& counters = warp.cta->worker->counters;
+  OpCounts& counts = counts_of(warp, op);
   // Neighbouring units in lane order, the common case: no conflicts, nothing shared.
   if (mask == kFullMask && bytes >= 4) {
     bool consecutive = true;
     for (int lane = 1; lane < kLanes; ++lane) consecutive &= addresses.of[lane] == addresses.of[0] + static_cast<std::uint64_t>(lane) * bytes;
     if (consecutive) {
-      counters.shared_wavefronts += bytes / 4;
-      counters.shared_wavefronts_ideal += bytes / 4;
+      counts.shared_wavefronts += bytes / 4;
+      counts.shared_wavefronts_ideal += bytes / 4;
       return;
     }
   }
@@ -265,7 +265,7 @@ void count_shared(Warp& warp, const LaneAddresses& addresses, std::uint32_t byte
       seen[bank][depth[bank]++] = index;
       worst = std::max<std::uint32_t>(worst, depth[bank]);
     }
-    counters.shared_wavefronts += worst;
+    counts.shared_wavefronts += worst;
   }
   // Distinct bytes over the whole warp: the groups may repeat each other, and narrow accesses may share a word.
   int count = 0;
@@ -280,7 +280,7 @@ void count_shared(Warp& warp, const LaneAddresses& addresses, std::uint32_t byte
     count = static_cast<int>(std::unique(distinct, distinct + count) - distinct);
   }
   const std::uint64_t distinct_bytes = static_cast<std::uint64_t>(count) * bytes;
-  counters.shared_wavefronts_ideal += (distinct_bytes + 127) / 128;
+  counts.shared_wavefronts_ideal += (distinct_bytes + 127) / 128;
 }
 
 }  // namespace bsgen::sim

@@ -50,6 +50,6 @@ std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask
 // 32-byte sectors that the lanes of `mask` touch, times 32.
 std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask);
 // Wavefronts of a shared-memory access, as DESIGN section 8 counts them.
-void count_shared(Warp& warp, const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask);
+void count_shared(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask);
 
 }  // namespace bsgen::sim

@@ -72,12 +72,14 @@ void atomic_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint3
     if (shared) {
       piece = shared_piece(warp, op, addresses, sizeof(T), Access::kWrite, rest);
       rest = 0;
-      count_shared(warp, addresses, sizeof(T), piece.mask);
+      count_shared(warp, op, addresses, sizeof(T), piece.mask);
     } else {
       piece = next_global_piece(warp, op, addresses, sizeof(T), Access::kWrite, rest);
       const std::uint64_t bytes = sector_bytes(addresses, sizeof(T), piece.mask);
-      warp.cta->worker->counters.global_read_bytes += bytes;
-      warp.cta->worker->counters.global_write_bytes += bytes;
+      OpCounts& counts = counts_of(warp, op);
+      counts.requested_bytes += static_cast<std::uint64_t>(std::popcount(piece.mask)) * sizeof(T);
+      counts.global_read_bytes += bytes;
+      counts.global_write_bytes += bytes;
     }
     if (kOp != AtomicOp::kExch) check_valid(warp, op, piece, addresses, sizeof(T), shared ? "shared" : "global");
     for (std::uint32_t lanes = piece.mask; lanes != 0; lanes &= lanes - 1) {

@@ -3,6 +3,7 @@
 // A schedule moves the data at issue or at the wait: both are legal, so a kernel whose results differ is wrong. Groups are
 // counted per thread. A copy of source size 0 does not touch its source.
 #include <algorithm>
+#include <bit>
 
 #include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/memory_ops.h"
@@ -38,7 +39,7 @@ void copy_async(Warp& warp, const Op& op) {
   const std::uint64_t* base = warp.reg64(op.slot[2]);
   const std::uint32_t* sizes = warp.reg32(op.slot[3]);
   PendingCopy copy;
-  copy.op = static_cast<std::uint32_t>(&op - warp.cta->launch->program->ops.data());
+  copy.op = op.index;
   copy.bytes = static_cast<std::uint8_t>(bytes);
   std::uint32_t sourced = 0;
   for (int lane = 0; lane < kLanes; ++lane) {
@@ -67,12 +68,14 @@ void copy_async(Warp& warp, const Op& op) {
       readable |= from.mask;
     }
   }
-  warp.cta->worker->counters.global_read_bytes += sector_bytes(global, bytes, readable);
+  OpCounts& counts = counts_of(warp, op);
+  counts.requested_bytes += static_cast<std::uint64_t>(std::popcount(readable)) * bytes;
+  counts.global_read_bytes += sector_bytes(global, bytes, readable);
   const std::uint32_t good = to.mask & (readable | ~sourced);
   // A copy whose source was refused still fills its destination, with zeros.
   for (std::uint32_t lanes = to.mask & ~good; lanes != 0; lanes &= lanes - 1) copy.source_bytes[std::countr_zero(lanes)] = 0;
   if (to.mask == 0) return;
-  count_shared(warp, shared, bytes, to.mask);
+  count_shared(warp, op, shared, bytes, to.mask);
   if (bytes == SharedShadow::kGranule) {
     check_shared_issue_rows(warp, op, shared, to.mask);
   } else {

@@ -42,9 +42,9 @@ std::uint32_t rows_of(Warp& warp, const Op& op, LaneAddresses& rows, Access acce
   for (int lane = num_rows; lane < kLanes; ++lane) rows.of[lane] = rows.of[0];
   const std::uint32_t wanted = num_rows == kLanes ? kFullMask : (1u << num_rows) - 1;
   const Piece piece = shared_piece(warp, op, rows, kRowBytes, access, wanted & warp.mask);
-  Counters& counters = warp.cta->worker->counters;
-  for (int i = 0; i < op.count; ++i) counters.shared_wavefronts += wavefronts(rows.of + 8 * i, piece.mask >> 8 * i & 0xff);
-  counters.shared_wavefronts_ideal += op.count;
+  OpCounts& counts = counts_of(warp, op);
+  for (int i = 0; i < op.count; ++i) counts.shared_wavefronts += wavefronts(rows.of + 8 * i, piece.mask >> 8 * i & 0xff);
+  counts.shared_wavefronts_ideal += op.count;
   return piece.mask;
 }
 

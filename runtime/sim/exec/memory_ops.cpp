@@ -90,7 +90,10 @@ void load_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses,
     good |= piece.mask;
   }
   if (good != mask) zero_registers(warp, op, mask & ~good);
-  if (count) warp.cta->worker->counters.global_read_bytes += sector_bytes(addresses, bytes, good);
+  if (!count) return;
+  OpCounts& counts = counts_of(warp, op);
+  counts.requested_bytes += static_cast<std::uint64_t>(std::popcount(good)) * bytes;
+  counts.global_read_bytes += sector_bytes(addresses, bytes, good);
 }
 void load_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
   const std::uint32_t bytes = access_bytes(op);
@@ -107,7 +110,7 @@ void load_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::
   }
   check_valid(warp, op, once, addresses, bytes, "shared");
   load_piece(warp, op, piece, addresses);
-  count_shared(warp, addresses, bytes, piece.mask);
+  count_shared(warp, op, addresses, bytes, piece.mask);
 }
 
 // A thread's local memory and a kernel's parameters are small blocks addressed from 0; the lanes see their own block each.
@@ -202,7 +205,9 @@ void store_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses
     store_piece(warp, op, piece, addresses);
     good |= piece.mask;
   }
-  warp.cta->worker->counters.global_write_bytes += sector_bytes(addresses, bytes, good);
+  OpCounts& counts = counts_of(warp, op);
+  counts.requested_bytes += static_cast<std::uint64_t>(std::popcount(good)) * bytes;
+  counts.global_write_bytes += sector_bytes(addresses, bytes, good);
 }
 void store_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
   const std::uint32_t bytes = access_bytes(op);
@@ -215,7 +220,7 @@ void store_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std:
       check_shared_write(warp, op, static_cast<std::uint32_t>(addresses.of[std::countr_zero(rest)]), bytes, std::countr_zero(rest));
   }
   store_piece(warp, op, piece, addresses);
-  count_shared(warp, addresses, bytes, piece.mask);
+  count_shared(warp, op, addresses, bytes, piece.mask);
 }
 void store_global(Warp& warp, const Op& op) {
   LaneAddresses addresses;

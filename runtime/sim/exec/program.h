@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/sim/ptx/ir.h"
+#include "runtime/sim/sim_device.h"
 
 namespace bsgen::sim {
 
@@ -40,6 +41,7 @@ struct Op {
   std::uint32_t guard = kNoGuard;      // byte offset of the guard predicate
   std::uint32_t target = 0;            // branch: index of an Op; table: first entry in Program::extra
   std::uint32_t extra = 0;             // vector operands: Program::extra[extra .. extra + count)
+  std::uint32_t index = 0;             // its place in Program::ops, also in a copy
   std::int64_t immediate = 0;          // address offset, mode bits, lookup table: the handler's convention
   const void* function = nullptr;      // mma: the MmaFunction
   OpKind kind = OpKind::kPlain;
@@ -55,8 +57,10 @@ struct Program {
   std::string entry;
   std::vector<Op> ops;                         // the last one is an exit, so that every program counter is valid
   std::vector<ptx::SourceLine> lines;          // one per op
-  std::vector<std::string> opcodes;            // one per op, for messages
-  std::vector<std::string> files;              // of SourceLine::cuda_file
+  std::vector<std::string_view> opcodes;       // one per op, for messages; into `text`
+  std::vector<std::string_view> files;         // of SourceLine::cuda_file; into `text`
+  struct Traits { InstructionClass kind; std::uint32_t flops; };  // of tensor cores, each time that a warp executes it
+  std::vector<Traits> traits;                  // one per op, for profiles
   std::vector<std::uint32_t> extra;
   std::vector<std::int64_t> displacements;     // second addresses: cp.async's source
   struct Constant { std::uint32_t offset, bytes; std::uint64_t bits; };  // 4, 128 or 256 bytes

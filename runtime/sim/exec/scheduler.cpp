@@ -85,7 +85,7 @@ void report_divergence(Warp& warp, const Op& op, std::uint32_t wanted) {
   const Program& program = *warp.cta->launch->program;
   report(warp, op, Severity::kError, "divergence", std::countr_zero(warp.mask), [&] {
     const std::uint32_t exited = wanted & ~warp.live, missing = wanted & ~warp.mask & ~exited;
-    std::string text = fmt::format("executes {} in a diverged warp: lanes {:#010x} take part", program.opcodes[&op - program.ops.data()], warp.mask);
+    std::string text = fmt::format("executes {} in a diverged warp: lanes {:#010x} take part", program.opcodes[op.index], warp.mask);
     if (missing != 0) text += fmt::format(", {:#010x} are elsewhere", missing);
     if (exited != 0) text += fmt::format(", {:#010x} have exited", exited);
     return text;
@@ -130,11 +130,12 @@ void branch_table(Warp& warp, const Op& op) {
 // Executes one warp until it has to stop. kTraced: the launch's tracer watches it.
 template <bool kTraced>
 Stop run_warp(Warp& warp, std::uint64_t limit) {
-  Counters& counters = warp.cta->worker->counters;
+  Worker& worker = *warp.cta->worker;
+  std::uint64_t* executions = worker.counts.executions.data();
   const Op* ops = warp.cta->launch->program->ops.data();
   std::uint64_t executed = 0;
   const auto stop = [&](Stop why) {
-    counters.warp_instructions += executed;
+    worker.instructions += executed;
     if constexpr (kTraced) warp.cta->launch->tracer->stopped(warp);
     return why;
   };
@@ -147,7 +148,7 @@ Stop run_warp(Warp& warp, std::uint64_t limit) {
       mask &= op.guard_negated ? ~guard : guard;
     }
     warp.mask = mask;
-    if (op.convergence != Convergence::kNone && mask != 0) {
+    if (op.convergence != Convergence::kNone && mask != kFullMask && mask != 0) {
       const std::uint32_t wanted = wanted_lanes(warp, op);
       if ((wanted & ~mask) != 0) [[unlikely]] {
         if (park(warp)) continue;
@@ -160,6 +161,8 @@ Stop run_warp(Warp& warp, std::uint64_t limit) {
       --executed;
       return stop(Stop::kSlice);
     }
+    ++executions[warp.pc];
+    if (mask != kFullMask) worker.counts.ops[op.index].not_all_lanes(mask);
     if constexpr (kTraced) warp.cta->launch->tracer->before(warp);
     switch (op.kind) {
       case OpKind::kPlain:
@@ -183,7 +186,10 @@ Stop run_warp(Warp& warp, std::uint64_t limit) {
         break;
       case OpKind::kBarrier:
         ++warp.pc;
-        if (mask != 0 && reach_barrier(warp, op)) return stop(Stop::kBarrier);
+        if (mask != 0 && reach_barrier(warp, op)) {
+          ++worker.counts.ops[op.index].waits;
+          return stop(Stop::kBarrier);
+        }
         continue;
       case OpKind::kTrap:
         if (mask != 0) {
@@ -224,7 +230,7 @@ void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
 
 }  // namespace
 
-Worker::Worker(const LaunchState& launch) : launch(launch) {
+Worker::Worker(const LaunchState& launch) : launch(launch), counts(launch.program->ops.size()) {
   const Program& program = *launch.program;
   const auto num_warps = (launch.config.threads + kLanes - 1) / kLanes;
   registers.resize(static_cast<std::size_t>(num_warps) * program.register_file_bytes + 256);
@@ -288,7 +294,7 @@ bool Worker::run_cta(std::uint64_t order) {
   cta.shadow.reset(launch.shared_bytes, static_cast<int>(cta.warps.size()));
   for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), launch.config.threads);
 
-  const std::uint64_t start = counters.warp_instructions;
+  const std::uint64_t start = instructions;
   for (;;) {
     bool ran = false, all_done = true;
     const std::size_t num_warps = cta.warps.size(), first = shuffles ? random() % num_warps : 0;
@@ -307,7 +313,7 @@ bool Worker::run_cta(std::uint64_t order) {
       report(*stuck, launch.program->ops[stuck->pc - 1], Severity::kError, "deadlock", kWholeCta, [&] { return describe_barriers(cta); });
       return false;
     }
-    if (counters.warp_instructions - start > launch.instruction_budget) {
+    if (instructions - start > launch.instruction_budget) {
       const auto busy = std::find_if(cta.warps.begin(), cta.warps.end(), [](const Warp& warp) { return !warp.done && warp.barrier < 0; });
       Warp& warp = busy == cta.warps.end() ? cta.warps[0] : *busy;
       report(warp, launch.program->ops[warp.pc], Severity::kError, "budget", kWholeWarp, [&] {

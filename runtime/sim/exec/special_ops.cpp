@@ -51,7 +51,7 @@ std::uint64_t special_value(const Warp& warp, Special which, int lane) {
     case kLanemaskLe: return bit | (bit - 1);
     case kLanemaskGt: return ~(bit | (bit - 1));
     case kLanemaskGe: return ~(bit - 1);
-    case kClock: return cta.worker->counters.warp_instructions;
+    case kClock: return cta.worker->instructions;
     case kDynamicShared: return config.shared_bytes;
     case kTotalShared: return cta.launch->shared_bytes;
     default: return 0;

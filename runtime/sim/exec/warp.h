@@ -11,6 +11,7 @@
 #include "runtime/sim/check/diagnostics.h"
 #include "runtime/sim/check/shared_shadow.h"
 #include "runtime/sim/exec/memory_map.h"
+#include "runtime/sim/exec/op_counts.h"
 #include "runtime/sim/exec/program.h"
 #include "runtime/sim/exec/tensor_core.h"
 #include "runtime/sim/sim_device.h"
@@ -103,6 +104,7 @@ struct LaunchState {
   Schedule schedule;
   std::uint32_t shared_bytes = 0;  // static and dynamic
   std::uint64_t instruction_budget = 0;
+  bool checks = true;               // SimOptions::checks
   TensorCoreModel model;
   Tracer* tracer = nullptr;         // watches a warp (tracer.h); mostly none does
 };
@@ -136,12 +138,15 @@ struct Worker {
 
   const LaunchState& launch;
   Cta cta;
-  Counters counters;
+  LaunchCounts counts;                      // per op
+  std::uint64_t instructions = 0;           // executed so far, up to the last time that a warp stopped
   Findings findings;
   std::vector<std::byte> registers;         // of all warps
   std::vector<Allocation*> last_allocation;  // per op: where its last access fell
   std::uint64_t random_state = 0;
 };
+
+inline OpCounts& counts_of(Warp& warp, const Op& op) { return warp.cta->worker->counts.ops[op.index]; }
 
 // "sim: cta (x, y) thread t WHAT (ptx line ...)"; a lane may also be one of these.
 inline constexpr int kWholeWarp = -1, kWholeCta = -2;
@@ -150,7 +155,7 @@ std::string finding_text(const Warp& warp, std::uint32_t op, int lane, const std
 // Reports a finding at the instruction of `op`. `what` makes the text, only for the first of its kind there; kind is a literal.
 template <class What>
 void report(Warp& warp, const Op& op, Severity severity, std::string_view kind, int lane, What&& what) {
-  const auto index = static_cast<std::uint32_t>(&op - warp.cta->launch->program->ops.data());
+  const std::uint32_t index = op.index;
   const Findings::Where where{warp.cta->order, {warp.cta->index[0], warp.cta->index[1], warp.cta->index[2]}, warp.index};
   warp.cta->worker->findings.add(severity, kind, index, where, [&] { return finding_text(warp, index, lane, what()); });
 }

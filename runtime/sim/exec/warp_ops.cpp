@@ -191,7 +191,6 @@ void matrix_multiply(Warp& warp, const Op& op) {
   } else {
     multiply(a, b, c, d, launch.model);
   }
-  warp.cta->worker->counters.mma_flops_issued += static_cast<std::uint64_t>(op.immediate);
 }
 
 }  // namespace bsgen::sim
