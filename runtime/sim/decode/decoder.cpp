@@ -188,7 +188,7 @@ Space Decoder::take_space() {
 }
 
 void Decoder::refer(std::uint32_t value, bool is_definition) {
-  draft_.references.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), value, is_definition});
+  draft_.references.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), value, is_definition, false});
 }
 
 std::uint32_t Decoder::constant_value(std::uint64_t bits, Width width) {
@@ -296,6 +296,11 @@ Width Decoder::extra(const Operand& operand, ScalarType type, std::size_t count,
   return width;
 }
 
+void Decoder::reads_too(std::uint32_t first) {
+  for (std::size_t i = first; i < draft_.program.extra.size(); ++i)
+    draft_.references.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), draft_.program.extra[i], false, true});
+}
+
 bool Decoder::address(int slot, const Operand& operand, Space space) {
   if (operand.kind != Kind::kAddress) return fail("expected an address in brackets"), false;
   const Operand& base = operand.elements[0];
@@ -333,7 +338,7 @@ int Decoder::label(const Operand& operand) {
 OpcodeDecoder find_opcode(std::string_view opcode) {
   static const std::unordered_map<std::string_view, OpcodeDecoder> kTable = [] {
     std::unordered_map<std::string_view, OpcodeDecoder> table;
-    for (const auto& rows : {arithmetic_opcodes(), selection_opcodes(), conversion_opcodes(), memory_opcodes(), warp_opcodes(), control_opcodes()})
+    for (const auto& rows : {arithmetic_opcodes(), selection_opcodes(), conversion_opcodes(), memory_opcodes(), warp_opcodes(), wgmma_opcodes(), control_opcodes()})
       for (const OpcodeRow& row : rows) table.emplace(row.name, row.decode);
     return table;
   }();
@@ -358,6 +363,7 @@ void name_registers(Draft& draft, const ptx::Module& module, const ptx::Function
 Expected<Program> decode(const ptx::Module& module, const ptx::Function& entry, const std::vector<std::uint64_t>& addresses) {
   decoding::Decoder decoder(module, entry, addresses);
   BSGEN_ASSIGN(decoding::Draft draft, decoder.run());
+  decoding::watch_wgmma_registers(draft, entry);
   decoding::allocate_registers(draft, entry);
   decoding::name_registers(draft, module, entry);
   constexpr std::uint32_t kMaxRegisterBytes = 4 << 20;  // of a warp; hardware has 32640

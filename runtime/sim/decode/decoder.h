@@ -41,6 +41,7 @@ struct Reference {
   std::uint32_t op;
   std::uint32_t value;
   bool is_definition;
+  bool may_be_undefined = false;  // of a use: what it reads need not have been written
 };
 
 // What the decoder knows about one function while it makes its ops; also what the register allocator reads.
@@ -57,6 +58,10 @@ struct Draft {
 // Replaces value indices by byte offsets: registers whose lives do not overlap share a place. Also finds registers that no path
 // writes before they are read.
 void allocate_registers(Draft& draft, const ptx::Function& function);
+
+// Finds instructions that could touch registers of an unfinished wgmma, or lack a wgmma.fence, and keeps registers alive until the
+// wait (exec/wgmma_state.h). Before allocation.
+void watch_wgmma_registers(Draft& draft, const ptx::Function& function);
 
 class Decoder {
  public:
@@ -90,6 +95,8 @@ class Decoder {
   // Registers of a vector operand (or a single one), appended to Program::extra. `wider` lets registers be wider than the type.
   // Returns their common width.
   Width extra(const ptx::Operand& operand, ptx::ScalarType type, std::size_t count, bool is_definition, bool wider = false);
+  // The registers in Program::extra from `first` on, written by this instruction, are read by it too, if only sometimes.
+  void reads_too(std::uint32_t first);
   void constant(int slot, std::uint64_t bits, Width width);
   // Base into `slot` and displacement into op().immediate; true where the base register has 64 bits.
   bool address(int slot, const ptx::Operand& operand, ptx::Space space);
@@ -134,6 +141,7 @@ std::vector<OpcodeRow> selection_opcodes();
 std::vector<OpcodeRow> conversion_opcodes();
 std::vector<OpcodeRow> memory_opcodes();
 std::vector<OpcodeRow> warp_opcodes();
+std::vector<OpcodeRow> wgmma_opcodes();
 std::vector<OpcodeRow> control_opcodes();
 
 }  // namespace decoding

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/sim/exec/wgmma_state.h"
 #include "runtime/sim/ptx/ir.h"
 #include "runtime/sim/sim_device.h"
 
@@ -68,6 +69,7 @@ struct Program {
   struct Undefined { std::uint32_t offset, bytes; };
   std::vector<Undefined> undefined_at_entry;   // read on some path before it is written: zeroed at the start of each cta
   struct Finding { std::uint32_t op; std::string text; };
+  WgmmaTable wgmma;                            // registers that wgmma instructions have in flight
   std::vector<Finding> findings;               // of the decoder: registers that are read and never written before
   // Which registers each instruction names, for what shows them to people. Names point into `text`.
   struct NamedRegister { ptx::Register as_written; std::uint32_t offset; };

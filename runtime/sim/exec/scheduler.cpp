@@ -10,6 +10,7 @@
 #include "runtime/sim/exec/barrier_ops.h"
 #include "runtime/sim/exec/scheduler.h"
 #include "runtime/sim/exec/tracer.h"
+#include "runtime/sim/exec/wgmma_ops.h"
 
 namespace bsgen::sim {
 namespace {
@@ -206,6 +207,7 @@ Stop run_warp(Warp& warp, std::uint64_t limit) {
         continue;
       }
       warp.done = true;
+      check_wgmma_at_exit(warp);
       return stop(Stop::kDone);
     }
   }
@@ -225,6 +227,7 @@ void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
   std::fill(std::begin(warp.committed), std::end(warp.committed), 0);
   warp.pending.clear();
   for (AsyncQueue& queue : warp.async) queue = AsyncQueue();
+  warp.wgmma.start();
   for (const Program::Undefined& undefined : cta.launch->program->undefined_at_entry) std::memset(warp.registers + undefined.offset, 0, undefined.bytes);
 }
 
@@ -291,6 +294,7 @@ bool Worker::run_cta(std::uint64_t order) {
   std::fill(cta.shared_valid.begin(), cta.shared_valid.end(), std::uint8_t{0});
   std::fill(cta.local_valid.begin(), cta.local_valid.end(), std::uint8_t{0});
   std::fill(std::begin(cta.barriers), std::end(cta.barriers), Barrier());
+  for (WarpgroupSteps& group : cta.warpgroups) group.start();
   cta.shadow.reset(launch.shared_bytes, static_cast<int>(cta.warps.size()));
   for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), launch.config.threads);
 

@@ -22,7 +22,8 @@ TensorCoreModel tensor_core_model(const Arch& arch) {
               .step_tf32 = 8,
               .step_fp8 = 32,
               .fraction_bits_fp8 = 13,
-              .confirmed = true};
+              .confirmed = true,
+              .fp8_mma_by_f16 = true};
     default:
       break;
   }

@@ -33,6 +33,7 @@ struct TensorCoreModel {
   int step_fp8 = 16;
   int fraction_bits_fp8 = 13;
   bool confirmed = false;  // recorded hardware results back it
+  bool fp8_mma_by_f16 = false;  // mma.sync with fp8 operands is f16 mma (tensor_core_fp8.h)
 };
 TensorCoreModel tensor_core_model(const Arch& arch);
 

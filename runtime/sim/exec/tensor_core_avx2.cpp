@@ -2,7 +2,7 @@
 // vector.
 #include <immintrin.h>
 
-#include "runtime/sim/exec/tensor_core_vector.h"
+#include "runtime/sim/exec/tensor_core_wgmma_vector.h"
 
 namespace bsgen::sim {
 namespace {
@@ -139,6 +139,9 @@ struct Avx2 {
 
 MmaFunction mma_function_avx2(const MmaShape& shape) {
   return make_mma_function<Avx2>(shape);
+}
+WgmmaFunction wgmma_function_avx2(const WgmmaShape& shape) {
+  return make_wgmma_function<Avx2>(shape);
 }
 
 }  // namespace bsgen::sim

@@ -2,7 +2,7 @@
 // vector.
 #include <immintrin.h>
 
-#include "runtime/sim/exec/tensor_core_vector.h"
+#include "runtime/sim/exec/tensor_core_wgmma_vector.h"
 
 namespace bsgen::sim {
 namespace {
@@ -123,6 +123,9 @@ struct Avx512 {
 
 MmaFunction mma_function_avx512(const MmaShape& shape) {
   return make_mma_function<Avx512>(shape);
+}
+WgmmaFunction wgmma_function_avx512(const WgmmaShape& shape) {
+  return make_wgmma_function<Avx512>(shape);
 }
 
 }  // namespace bsgen::sim

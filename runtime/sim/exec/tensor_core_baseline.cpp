@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "runtime/sim/exec/fp_convert.h"
-#include "runtime/sim/exec/tensor_core_vector.h"
+#include "runtime/sim/exec/tensor_core_wgmma_vector.h"
 
 namespace bsgen::sim {
 namespace {
@@ -139,6 +139,9 @@ struct Baseline {
 
 MmaFunction mma_function_baseline(const MmaShape& shape) {
   return make_mma_function<Baseline>(shape);
+}
+WgmmaFunction wgmma_function_baseline(const WgmmaShape& shape) {
+  return make_wgmma_function<Baseline>(shape);
 }
 
 }  // namespace bsgen::sim

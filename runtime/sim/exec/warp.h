@@ -14,6 +14,7 @@
 #include "runtime/sim/exec/op_counts.h"
 #include "runtime/sim/exec/program.h"
 #include "runtime/sim/exec/tensor_core.h"
+#include "runtime/sim/exec/wgmma_state.h"
 #include "runtime/sim/sim_device.h"
 
 namespace bsgen::sim {
@@ -80,6 +81,7 @@ struct Warp {
   std::uint32_t committed[kLanes] = {};  // cp.async groups per lane
   std::vector<PendingCopy> pending;
   AsyncQueue async[kNumAsyncKinds];
+  WarpWgmma wgmma;
 
   std::uint32_t* reg32(std::uint32_t slot) const { return reinterpret_cast<std::uint32_t*>(registers + slot); }
   std::uint64_t* reg64(std::uint32_t slot) const { return reinterpret_cast<std::uint64_t*>(registers + slot); }
@@ -123,6 +125,7 @@ struct Cta {
   std::vector<std::uint8_t> local_valid;
   std::vector<Warp> warps;
   Barrier barriers[16];
+  WarpgroupSteps warpgroups[8];
   SharedShadow shadow;
 };
 
