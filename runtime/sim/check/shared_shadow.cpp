@@ -146,7 +146,7 @@ SharedShadow::Verdict SharedShadow::write(int agent, std::uint32_t offset, std::
 SharedShadow::Verdict SharedShadow::issue(int agent, std::uint32_t offset, std::uint32_t bytes) { return visit(Kind::kIssue, agent, offset, bytes); }
 void SharedShadow::complete(int agent, std::uint32_t offset, std::uint32_t bytes) { visit(Kind::kComplete, agent, offset, bytes); }
 
-std::uint32_t SharedShadow::read_rows(int agent, const std::uint64_t* offsets, std::uint32_t lanes) {
+std::uint32_t SharedShadow::read_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes) {
   const std::uint32_t* known = known_to(agent);
   const std::uint32_t clock = known[agent], settled = settled_;
   const std::uint64_t self = std::uint64_t{1} << agent;
@@ -167,7 +167,7 @@ std::uint32_t SharedShadow::read_rows(int agent, const std::uint64_t* offsets, s
   return left;
 }
 
-std::uint32_t SharedShadow::overwrite_rows(int agent, const std::uint64_t* offsets, std::uint32_t lanes, Mask pending) {
+std::uint32_t SharedShadow::overwrite_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes, Mask pending) {
   const std::uint32_t* known = known_to(agent);
   const std::uint32_t clock = known[agent], settled = settled_;
   std::uint32_t left = 0;

@@ -38,9 +38,9 @@ class SharedShadow {
 
   // Many whole granules at once, one per lane of the mask. What is clean and simple is done; returns the lanes that are not, for the
   // functions above to look at.
-  std::uint32_t read_rows(int agent, const std::uint64_t* offsets, std::uint32_t lanes);
-  std::uint32_t write_rows(int agent, const std::uint64_t* offsets, std::uint32_t lanes) { return overwrite_rows(agent, offsets, lanes, 0); }
-  std::uint32_t issue_rows(int agent, const std::uint64_t* offsets, std::uint32_t lanes) { return overwrite_rows(agent, offsets, lanes, kWhole); }
+  std::uint32_t read_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes);
+  std::uint32_t write_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes) { return overwrite_rows(agent, offsets, lanes, 0); }
+  std::uint32_t issue_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes) { return overwrite_rows(agent, offsets, lanes, kWhole); }
   std::uint32_t complete_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes);
 
  private:
@@ -67,7 +67,7 @@ class SharedShadow {
   bool stale(int agent, const Cell& cell) const;
   bool holds(Kind kind, int agent, const Cell& granule, Mask mask) const;
   void split(Cell& granule);
-  std::uint32_t overwrite_rows(int agent, const std::uint64_t* offsets, std::uint32_t lanes, Mask pending);
+  std::uint32_t overwrite_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes, Mask pending);
 
   std::size_t num_agents_ = 0;
   std::uint32_t epoch_ = 0;            // the latest one begun

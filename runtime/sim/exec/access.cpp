@@ -22,6 +22,16 @@ bool all_valid(const std::uint8_t* valid, std::uint32_t bytes) {
   return word == ~std::uint64_t{0};
 }
 
+// Where the piece lies. What is written is marked in any case: a later launch may look.
+Piece fill(const Warp& warp, Allocation* allocation, Access access, Piece piece) {
+  const bool marks = !allocation->all_valid.load(std::memory_order_relaxed) && (access == Access::kWrite || warp.cta->launch->checks);
+  piece.base = allocation->base;
+  piece.host = allocation->data.get();
+  piece.allocation = allocation;
+  piece.valid = marks ? allocation->valid.get() : nullptr;
+  return piece;
+}
+
 std::string_view verb(Access access) { return access == Access::kRead ? "reads" : "writes"; }
 
 }  // namespace
@@ -60,8 +70,21 @@ Piece next_global_piece(Warp& warp, const Op& op, const LaneAddresses& addresses
     mask &= mask - 1;
     return piece;
   }
-  std::uint32_t inside = 0, misaligned = 0;
+  // Mostly all lanes are inside and aligned: one test over all of them. The sign bit of `beyond` tells of one outside.
   const std::uint64_t limit = allocation->bytes - bytes;
+  std::uint64_t beyond = 0, low = 0;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const std::uint64_t offset = addresses.of[lane] - allocation->base;
+    beyond |= offset | (limit - offset);
+    low |= addresses.of[lane];
+  }
+  const bool may = access == Access::kRead || allocation->writable;
+  if (beyond >> 63 == 0 && (low & (align - 1)) == 0 && may) [[likely]] {
+    piece.mask = mask;
+    mask = 0;
+    return fill(warp, allocation, access, piece);
+  }
+  std::uint32_t inside = 0, misaligned = 0;
   for (int lane = 0; lane < kLanes; ++lane) {
     const std::uint64_t offset = addresses.of[lane] - allocation->base;  // wraps below the base, so one comparison does
     inside |= static_cast<std::uint32_t>(offset <= limit) << lane;
@@ -83,11 +106,7 @@ Piece next_global_piece(Warp& warp, const Op& op, const LaneAddresses& addresses
     inside = 0;
   }
   piece.mask = inside;
-  piece.base = allocation->base;
-  piece.host = allocation->data.get();
-  piece.allocation = allocation;
-  piece.valid = allocation->all_valid.load(std::memory_order_relaxed) ? nullptr : allocation->valid.get();
-  return piece;
+  return fill(warp, allocation, access, piece);
 }
 
 Piece shared_piece(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t bytes, Access access, std::uint32_t mask) {
@@ -100,7 +119,7 @@ Piece shared_piece(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint
     beyond |= addresses.of[lane] | (size - bytes - addresses.of[lane]);
     low |= addresses.of[lane];
   }
-  const Piece everything{mask, 0, cta.shared.data(), cta.shared_valid.data(), nullptr};
+  const Piece everything{mask, 0, cta.shared.data(), cta.launch->checks ? cta.shared_valid.data() : nullptr, nullptr};
   if (size >= bytes && beyond >> 63 == 0 && (low & (bytes - 1)) == 0) [[likely]] return everything;
   std::uint32_t outside = 0, misaligned = 0;
   for (int lane = 0; lane < kLanes; ++lane) {
@@ -122,7 +141,30 @@ Piece shared_piece(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint
       return fmt::format("{} {} bytes at shared offset {}, not a multiple of {}", verb(access), bytes, addresses.of[lane], bytes);
     });
   }
-  return {mask & ~outside & ~misaligned, 0, cta.shared.data(), cta.shared_valid.data(), nullptr};
+  Piece good = everything;
+  good.mask &= ~outside & ~misaligned;
+  return good;
+}
+
+std::uint32_t shared_rows(Warp& warp, const Op& op, int num_rows, Access access, SharedRows& rows) {
+  const std::uint32_t wanted = (num_rows == kLanes ? kFullMask : (1u << num_rows) - 1) & warp.mask;
+  const std::uint64_t size = warp.cta->launch->shared_bytes;
+  if (!(op.flags & kAddress64) && size >= SharedShadow::kGranule) {
+    const std::uint32_t* base = warp.reg32(op.slot[1]);
+    const auto shift = static_cast<std::uint32_t>(op.immediate) - kSharedBase, limit = static_cast<std::uint32_t>(size) - SharedShadow::kGranule;
+    std::uint32_t beyond = 0, low = 0;
+    for (int lane = 0; lane < num_rows; ++lane) {
+      rows.of[lane] = base[lane] + shift;
+      beyond |= rows.of[lane] | (limit - rows.of[lane]);
+      low |= rows.of[lane];
+    }
+    if (beyond >> 31 == 0 && low % SharedShadow::kGranule == 0) [[likely]] return wanted;
+  }
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  const Piece piece = shared_piece(warp, op, addresses, SharedShadow::kGranule, access, wanted);
+  for (int lane = 0; lane < kLanes; ++lane) rows.of[lane] = static_cast<std::uint32_t>(addresses.of[lane]);
+  return piece.mask;
 }
 
 void check_valid(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::uint32_t bytes, std::string_view space) {
@@ -143,7 +185,8 @@ void check_valid(Warp& warp, const Op& op, const Piece& piece, const LaneAddress
   }
 }
 
-void check_shared_valid_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask) {
+void check_valid_rows(Warp& warp, const Op& op, const SharedRows& rows, std::uint32_t mask) {
+  if (!warp.cta->launch->checks) return;
   std::uint8_t* valid = warp.cta->shared_valid.data();
   std::uint64_t all = ~std::uint64_t{0};
   for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
@@ -151,7 +194,10 @@ void check_shared_valid_rows(Warp& warp, const Op& op, const LaneAddresses& rows
     std::memcpy(words, valid + rows.of[std::countr_zero(rest)], sizeof words);
     all &= words[0] & words[1];
   }
-  if (all != ~std::uint64_t{0}) [[unlikely]] check_valid(warp, op, {mask, 0, nullptr, valid, nullptr}, rows, SharedShadow::kGranule, "shared");
+  if (all == ~std::uint64_t{0}) [[likely]] return;
+  LaneAddresses addresses;
+  for (int lane = 0; lane < kLanes; ++lane) addresses.of[lane] = rows.of[lane];
+  check_valid(warp, op, {mask, 0, nullptr, valid, nullptr}, addresses, SharedShadow::kGranule, "shared");
 }
 
 namespace {
@@ -172,32 +218,44 @@ void report_race(Warp& warp, const Op& op, SharedShadow::Verdict verdict, Access
 }  // namespace
 
 void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
+  if (!warp.cta->launch->checks) return;
   const SharedShadow::Verdict verdict = warp.cta->shadow.read(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
     report_race(warp, op, verdict, Access::kRead, offset, bytes, lane);
 }
 void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
+  if (!warp.cta->launch->checks) return;
   const SharedShadow::Verdict verdict = warp.cta->shadow.write(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
     report_race(warp, op, verdict, Access::kWrite, offset, bytes, lane);
 }
 void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
+  if (!warp.cta->launch->checks) return;
   const SharedShadow::Verdict verdict = warp.cta->shadow.issue(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
     report_race(warp, op, verdict, Access::kWrite, offset, bytes, lane);
 }
 
-void check_shared_read_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask) {
-  for (std::uint32_t left = warp.cta->shadow.read_rows(warp.index, rows.of, mask); left != 0; left &= left - 1)
-    check_shared_read(warp, op, static_cast<std::uint32_t>(rows.of[std::countr_zero(left)]), SharedShadow::kGranule, std::countr_zero(left));
+void check_shared_read_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
+  if (!warp.cta->launch->checks) return;
+  for (std::uint32_t left = warp.cta->shadow.read_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
+    check_shared_read(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
 }
-void check_shared_write_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask) {
-  for (std::uint32_t left = warp.cta->shadow.write_rows(warp.index, rows.of, mask); left != 0; left &= left - 1)
-    check_shared_write(warp, op, static_cast<std::uint32_t>(rows.of[std::countr_zero(left)]), SharedShadow::kGranule, std::countr_zero(left));
+void check_shared_write_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
+  if (!warp.cta->launch->checks) return;
+  for (std::uint32_t left = warp.cta->shadow.write_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
+    check_shared_write(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
 }
-void check_shared_issue_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask) {
-  for (std::uint32_t left = warp.cta->shadow.issue_rows(warp.index, rows.of, mask); left != 0; left &= left - 1)
-    check_shared_issue(warp, op, static_cast<std::uint32_t>(rows.of[std::countr_zero(left)]), SharedShadow::kGranule, std::countr_zero(left));
+void check_shared_issue_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
+  if (!warp.cta->launch->checks) return;
+  for (std::uint32_t left = warp.cta->shadow.issue_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
+    check_shared_issue(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
+}
+void check_shared_complete(Warp& warp, const std::uint32_t* offsets, std::uint32_t bytes, std::uint32_t mask) {
+  if (!warp.cta->launch->checks) return;
+  SharedShadow& shadow = warp.cta->shadow;
+  std::uint32_t left = bytes == SharedShadow::kGranule ? shadow.complete_rows(warp.index, offsets, mask) : mask;
+  for (; left != 0; left &= left - 1) shadow.complete(warp.index, offsets[std::countr_zero(left)], bytes);
 }
 
 std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask) {
@@ -213,12 +271,20 @@ std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask
   return kept;
 }
 
-std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask) {
-  // Aligned accesses of up to 32 bytes lie in one sector each. Mostly the sectors rise with the lane; else they are sorted.
+std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t mask) {
+  // Aligned accesses of up to 32 bytes lie in one sector each. Mostly the sectors rise with the lane, in all lanes.
+  if (mask == kFullMask) {
+    std::uint64_t falling = 0, steps = 0;
+    for (int lane = 1; lane < kLanes; ++lane) {
+      const std::uint64_t step = addresses.of[lane] / 32 - addresses.of[lane - 1] / 32;
+      falling |= step;                     // the sign bit
+      steps += (step | (0 - step)) >> 63;  // 1 unless the two are in one sector
+    }
+    if (falling >> 63 == 0) return (steps + 1) * 32;
+  }
   std::uint64_t sectors[kLanes];
   int count = 0;
   bool rising = true;
-  (void)bytes;
   for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
     const std::uint64_t sector = addresses.of[std::countr_zero(rest)] / 32;
     if (count > 0 && sectors[count - 1] == sector) continue;
@@ -232,54 +298,77 @@ std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t bytes, 
   return static_cast<std::uint64_t>(count) * 32;
 }
 
+namespace {
+
+// The most distinct units that meet in one bank, of the lanes of the mask from `first` on.
+std::uint32_t deepest_bank(const std::uint64_t* units, std::uint32_t mask, std::uint32_t banks) {
+  std::uint64_t seen[32][kLanes];
+  std::uint8_t depth[32] = {};
+  std::uint32_t worst = mask != 0;
+  for (std::uint64_t last = ~std::uint64_t{0}; mask != 0; mask &= mask - 1) {
+    const std::uint64_t unit = units[std::countr_zero(mask)];
+    if (unit == last) continue;
+    last = unit;
+    const auto bank = static_cast<std::uint32_t>(unit % banks);
+    bool known = false;
+    for (int i = 0; i < depth[bank]; ++i) known |= seen[bank][i] == unit;
+    if (known) continue;
+    seen[bank][depth[bank]++] = unit;
+    worst = std::max<std::uint32_t>(worst, depth[bank]);
+  }
+  return worst;
+}
+
+// How many different accesses the lanes of the mask make, given what each one's address is a multiple of.
+std::uint32_t num_distinct(const std::uint64_t* accesses, std::uint32_t mask) {
+  std::uint64_t least = ~std::uint64_t{0};
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) least = std::min(least, accesses[std::countr_zero(rest)]);
+  std::uint64_t near = 0;  // a set of what lies within 64 of the least
+  std::uint64_t far[kLanes];
+  int count = 0;
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const std::uint64_t distance = accesses[std::countr_zero(rest)] - least;
+    if (distance < 64)
+      near |= std::uint64_t{1} << distance;
+    else if (count == 0 || far[count - 1] != distance)
+      far[count++] = distance;
+  }
+  std::sort(far, far + count);
+  return static_cast<std::uint32_t>(std::popcount(near) + (std::unique(far, far + count) - far));
+}
+
+}  // namespace
+
 void count_shared(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask) {
   // Units of 4, 8 or 16 bytes: a warp, half a warp or a quarter of it goes at a time, over 32, 16 or 8 units of bank.
-  const std::uint32_t unit = bytes <= 4 ? 4 : bytes <= 8 ? 8 : 16;
-  const int lanes = kLanes * 4 / static_cast<int>(unit);
-  const std::uint32_t banks = 128 / unit;
+  const std::uint32_t shift = bytes <= 4 ? 2 : bytes <= 8 ? 3 : 4;
+  const int lanes = kLanes >> (shift - 2);
+  const std::uint32_t banks = 128u >> shift;
   OpCounts& counts = counts_of(warp, op);
   // Neighbouring units in lane order, the common case: no conflicts, nothing shared.
   if (mask == kFullMask && bytes >= 4) {
-    bool consecutive = true;
-    for (int lane = 1; lane < kLanes; ++lane) consecutive &= addresses.of[lane] == addresses.of[0] + static_cast<std::uint64_t>(lane) * bytes;
-    if (consecutive) {
+    std::uint64_t unlike = 0;
+    for (int lane = 0; lane < kLanes; ++lane) unlike |= addresses.of[lane] ^ (addresses.of[0] + static_cast<std::uint64_t>(lane) * bytes);
+    if (unlike == 0) {
       counts.shared_wavefronts += bytes / 4;
       counts.shared_wavefronts_ideal += bytes / 4;
       return;
     }
   }
-  std::uint64_t distinct[kLanes];
+  std::uint64_t units[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) units[lane] = addresses.of[lane] >> shift;
   for (int first = 0; first < kLanes; first += lanes) {
-    std::uint8_t depth[kLanes] = {};     // distinct units per bank
-    std::uint64_t seen[kLanes][kLanes];  // [bank][depth]
-    std::uint32_t worst = 0;
-    std::uint64_t last = ~std::uint64_t{0};
-    for (std::uint32_t rest = lanes == kLanes ? mask : mask >> first & ((1u << lanes) - 1); rest != 0; rest &= rest - 1) {
-      const std::uint64_t index = addresses.of[first + std::countr_zero(rest)] / unit;
-      if (index == last) continue;
-      last = index;
-      const auto bank = static_cast<std::uint32_t>(index % banks);
-      bool known = false;
-      for (int i = 0; i < depth[bank]; ++i) known |= seen[bank][i] == index;
-      if (known) continue;
-      seen[bank][depth[bank]++] = index;
-      worst = std::max<std::uint32_t>(worst, depth[bank]);
-    }
-    counts.shared_wavefronts += worst;
+    const std::uint32_t group = lanes == kLanes ? mask : mask >> first & ((1u << lanes) - 1);
+    // Each lane in a bank of its own, mostly.
+    std::uint32_t used = 0;
+    for (int lane = first; lane < first + lanes; ++lane) used |= 1u << (units[lane] & (banks - 1));
+    const bool alone = used == (banks == 32 ? kFullMask : (1u << banks) - 1);
+    counts.shared_wavefronts += alone ? group != 0 : deepest_bank(units + first, group, banks);
   }
   // Distinct bytes over the whole warp: the groups may repeat each other, and narrow accesses may share a word.
-  int count = 0;
-  bool rising = true;
-  for (std::uint32_t rest = without_repeats(addresses, mask); rest != 0; rest &= rest - 1) {
-    distinct[count] = addresses.of[std::countr_zero(rest)];
-    rising &= count == 0 || distinct[count - 1] < distinct[count];
-    ++count;
-  }
-  if (!rising) {
-    std::sort(distinct, distinct + count);
-    count = static_cast<int>(std::unique(distinct, distinct + count) - distinct);
-  }
-  const std::uint64_t distinct_bytes = static_cast<std::uint64_t>(count) * bytes;
+  if (bytes < 4)
+    for (int lane = 0; lane < kLanes; ++lane) units[lane] = addresses.of[lane] / bytes;
+  const std::uint64_t distinct_bytes = std::uint64_t{num_distinct(units, mask)} * bytes;
   counts.shared_wavefronts_ideal += (distinct_bytes + 127) / 128;
 }
 

@@ -31,24 +31,31 @@ Piece next_global_piece(Warp& warp, const Op& op, const LaneAddresses& addresses
                         std::uint32_t align = 0);
 // Shared memory is one piece: addresses become offsets, bad lanes leave the mask.
 Piece shared_piece(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t bytes, Access access, std::uint32_t mask);
+// Aligned rows of 16 bytes, from lane 0 on, the common case of ldmatrix and stmatrix: offsets of the good ones, whose lanes it returns.
+struct SharedRows {
+  std::uint32_t of[kLanes];
+};
+std::uint32_t shared_rows(Warp& warp, const Op& op, int num_rows, Access access, SharedRows& rows);
 
 // Reports lanes that read bytes without a value.
 void check_valid(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::uint32_t bytes, std::string_view space);
-void check_shared_valid_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask);  // aligned, 16 bytes each
+void check_valid_rows(Warp& warp, const Op& op, const SharedRows& rows, std::uint32_t mask);
 // Happens-before of shared memory; offsets from the window's start.
 void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);
 void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);
 void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);  // cp.async
 // The same for aligned rows of 16 bytes, one per lane of the mask.
-void check_shared_read_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask);
-void check_shared_write_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask);
-void check_shared_issue_rows(Warp& warp, const Op& op, const LaneAddresses& rows, std::uint32_t mask);
+void check_shared_read_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask);
+void check_shared_write_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask);
+void check_shared_issue_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask);
+// cp.async that has been waited for.
+void check_shared_complete(Warp& warp, const std::uint32_t* offsets, std::uint32_t bytes, std::uint32_t mask);
 
 // `mask` without lanes that repeat the address of an earlier one at a usual distance: broadcasts are looked at once.
 std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask);
 
 // 32-byte sectors that the lanes of `mask` touch, times 32.
-std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask);
+std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t mask);
 // Wavefronts of a shared-memory access, as DESIGN section 8 counts them.
 void count_shared(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask);
 

@@ -75,7 +75,7 @@ void atomic_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint3
       count_shared(warp, op, addresses, sizeof(T), piece.mask);
     } else {
       piece = next_global_piece(warp, op, addresses, sizeof(T), Access::kWrite, rest);
-      const std::uint64_t bytes = sector_bytes(addresses, sizeof(T), piece.mask);
+      const std::uint64_t bytes = sector_bytes(addresses, piece.mask);
       OpCounts& counts = counts_of(warp, op);
       counts.requested_bytes += static_cast<std::uint64_t>(std::popcount(piece.mask)) * sizeof(T);
       counts.global_read_bytes += bytes;

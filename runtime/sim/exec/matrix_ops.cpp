@@ -15,16 +15,16 @@ namespace {
 constexpr std::uint32_t kRowBytes = 16;
 
 // 8 rows of 16 bytes over 8 groups of 4 banks: as many wavefronts as the fullest group has distinct rows.
-std::uint32_t wavefronts(const std::uint64_t* rows, std::uint32_t mask) {
+std::uint32_t wavefronts(const std::uint32_t* rows, std::uint32_t mask) {
   std::uint32_t groups = 0;
   for (int row = 0; row < 8; ++row) groups |= 1u << (rows[row] / kRowBytes % 8);
   if (groups == 0xff) [[likely]] return 1;
   std::uint8_t depth[8] = {};
-  std::uint64_t seen[8][8];
+  std::uint32_t seen[8][8];
   std::uint32_t worst = 1;
   for (; mask != 0; mask &= mask - 1) {
-    const std::uint64_t unit = rows[std::countr_zero(mask)] / kRowBytes;
-    const auto group = static_cast<std::uint32_t>(unit % 8);
+    const std::uint32_t unit = rows[std::countr_zero(mask)] / kRowBytes;
+    const std::uint32_t group = unit % 8;
     bool known = false;
     for (int k = 0; k < depth[group]; ++k) known |= seen[group][k] == unit;
     if (known) continue;
@@ -34,18 +34,13 @@ std::uint32_t wavefronts(const std::uint64_t* rows, std::uint32_t mask) {
   return worst;
 }
 
-// Row addresses of all matrices, checked. Rows that must not be touched leave the mask.
-std::uint32_t rows_of(Warp& warp, const Op& op, LaneAddresses& rows, Access access) {
-  gather_addresses(warp, op, rows);
-  const int num_rows = 8 * op.count;
-  // Lanes beyond the last matrix give no address; theirs must not spoil the test of all at once.
-  for (int lane = num_rows; lane < kLanes; ++lane) rows.of[lane] = rows.of[0];
-  const std::uint32_t wanted = num_rows == kLanes ? kFullMask : (1u << num_rows) - 1;
-  const Piece piece = shared_piece(warp, op, rows, kRowBytes, access, wanted & warp.mask);
+// Row offsets of all matrices, checked and counted; the lanes that give good ones.
+std::uint32_t rows_of(Warp& warp, const Op& op, SharedRows& rows, Access access) {
+  const std::uint32_t good = shared_rows(warp, op, 8 * op.count, access, rows);
   OpCounts& counts = counts_of(warp, op);
-  for (int i = 0; i < op.count; ++i) counts.shared_wavefronts += wavefronts(rows.of + 8 * i, piece.mask >> 8 * i & 0xff);
+  for (int i = 0; i < op.count; ++i) counts.shared_wavefronts += wavefronts(rows.of + 8 * i, good >> 8 * i & 0xff);
   counts.shared_wavefronts_ideal += op.count;
-  return piece.mask;
+  return good;
 }
 
 // The 8 x 8 matrix of 16-bit elements turned about its diagonal, in three rounds of interleaving rows i and i + 4.
@@ -75,11 +70,11 @@ void put(std::uint32_t* registers, const Row matrix[8], std::uint32_t mask) {
 }  // namespace
 
 void load_matrix(Warp& warp, const Op& op) {
-  LaneAddresses rows;
+  SharedRows rows;
   const std::uint32_t good = rows_of(warp, op, rows, Access::kRead);
   const Cta& cta = *warp.cta;
-  check_shared_valid_rows(warp, op, rows, good);
-  check_shared_read_rows(warp, op, rows, good);
+  check_valid_rows(warp, op, rows, good);
+  check_shared_read_rows(warp, op, rows.of, good);
   const std::uint32_t* registers = cta.launch->program->extra.data() + op.extra;
   for (int i = 0; i < op.count; ++i) {
     Row matrix[8] = {};
@@ -91,10 +86,10 @@ void load_matrix(Warp& warp, const Op& op) {
 }
 
 void store_matrix(Warp& warp, const Op& op) {
-  LaneAddresses rows;
+  SharedRows rows;
   const std::uint32_t good = rows_of(warp, op, rows, Access::kWrite);
   Cta& cta = *warp.cta;
-  check_shared_write_rows(warp, op, rows, good);
+  check_shared_write_rows(warp, op, rows.of, good);
   const std::uint32_t* registers = cta.launch->program->extra.data() + op.extra;
   for (int i = 0; i < op.count; ++i) {
     Row matrix[8];
@@ -104,7 +99,7 @@ void store_matrix(Warp& warp, const Op& op) {
       const int lane = 8 * i + row;
       if (!(good >> lane & 1)) continue;
       std::memcpy(cta.shared.data() + rows.of[lane], &matrix[row], kRowBytes);
-      std::memset(cta.shared_valid.data() + rows.of[lane], 0xff, kRowBytes);
+      if (cta.launch->checks) std::memset(cta.shared_valid.data() + rows.of[lane], 0xff, kRowBytes);
     }
   }
 }

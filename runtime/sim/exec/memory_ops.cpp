@@ -12,56 +12,83 @@ using ptx::Space;
 
 const std::uint32_t* data_registers(const Warp& warp, const Op& op) { return warp.cta->launch->program->extra.data() + op.extra; }
 
-// Memory -> registers for the lanes of the piece.
-template <int kElement>
+// Memory -> registers for the lanes of the piece. kExtended: the register is wider than the element, or the sign is extended.
+template <class Bits, bool kExtended>
 void load_elements(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
-  using Bits = std::conditional_t<kElement == 1, std::uint8_t, std::conditional_t<kElement == 2, std::uint16_t, std::conditional_t<kElement == 4, std::uint32_t, std::uint64_t>>>;
   using Signed = std::make_signed_t<Bits>;
   const std::uint32_t* registers = data_registers(warp, op);
   for (int i = 0; i < op.count; ++i) {
     std::byte* to = warp.registers + registers[i];
-    for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
-      const int lane = std::countr_zero(rest);
+    const std::byte* from = piece.host + static_cast<std::size_t>(i) * sizeof(Bits);
+    const auto load = [&](int lane) {
       Bits value;
-      std::memcpy(&value, piece.host + (addresses.of[lane] - piece.base) + i * kElement, kElement);
-      if (op.flags & kWideRegisters) {
-        reinterpret_cast<std::uint64_t*>(to)[lane] = op.flags & kSigned ? static_cast<std::uint64_t>(static_cast<Signed>(value)) : value;
+      std::memcpy(&value, from + (addresses.of[lane] - piece.base), sizeof value);
+      if constexpr (!kExtended) {
+        reinterpret_cast<std::conditional_t<sizeof(Bits) == 8, std::uint64_t, std::uint32_t>*>(to)[lane] = value;
       } else {
-        reinterpret_cast<std::uint32_t*>(to)[lane] = static_cast<std::uint32_t>(op.flags & kSigned ? static_cast<std::uint64_t>(static_cast<Signed>(value)) : value);
+        const std::uint64_t wide = op.flags & kSigned ? static_cast<std::uint64_t>(static_cast<Signed>(value)) : value;
+        if (op.flags & kWideRegisters)
+          reinterpret_cast<std::uint64_t*>(to)[lane] = wide;
+        else
+          reinterpret_cast<std::uint32_t*>(to)[lane] = static_cast<std::uint32_t>(wide);
       }
-    }
+    };
+    if (piece.mask == kFullMask)
+      for (int lane = 0; lane < kLanes; ++lane) load(lane);
+    else
+      for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) load(std::countr_zero(rest));
   }
+}
+template <class Bits>
+void load_piece_as(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
+  const bool wide = (op.flags & kWideRegisters) != 0;
+  if (wide == (sizeof(Bits) == 8) && !(op.flags & kSigned))
+    load_elements<Bits, false>(warp, op, piece, addresses);
+  else
+    load_elements<Bits, true>(warp, op, piece, addresses);
 }
 void load_piece(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
   switch (op.element_bytes) {
-    case 1: return load_elements<1>(warp, op, piece, addresses);
-    case 2: return load_elements<2>(warp, op, piece, addresses);
-    case 4: return load_elements<4>(warp, op, piece, addresses);
-    default: return load_elements<8>(warp, op, piece, addresses);
+    case 1: return load_piece_as<std::uint8_t>(warp, op, piece, addresses);
+    case 2: return load_piece_as<std::uint16_t>(warp, op, piece, addresses);
+    case 4: return load_piece_as<std::uint32_t>(warp, op, piece, addresses);
+    default: return load_piece_as<std::uint64_t>(warp, op, piece, addresses);
   }
 }
 
-void store_piece(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
+// Registers are little-endian, as the device's memory is.
+template <int kElement>
+void store_elements(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
   const std::uint32_t* registers = data_registers(warp, op);
+  const int stride = op.flags & kWideRegisters ? 8 : 4;
   for (int i = 0; i < op.count; ++i) {
     const std::byte* from = warp.registers + registers[i];
-    const int stride = op.flags & kWideRegisters ? 8 : 4;
-    for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
-      const int lane = std::countr_zero(rest);
-      std::byte* to = piece.host + (addresses.of[lane] - piece.base) + i * op.element_bytes;
-      // Registers are little-endian, as the device's memory is.
-      switch (op.element_bytes) {
-        case 1: std::memcpy(to, from + lane * stride, 1); break;
-        case 2: std::memcpy(to, from + lane * stride, 2); break;
-        case 4: std::memcpy(to, from + lane * stride, 4); break;
-        default: std::memcpy(to, from + lane * stride, 8); break;
-      }
-    }
+    std::byte* to = piece.host + static_cast<std::size_t>(i) * kElement;
+    if (piece.mask == kFullMask)
+      for (int lane = 0; lane < kLanes; ++lane) std::memcpy(to + (addresses.of[lane] - piece.base), from + lane * stride, kElement);
+    else
+      for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1)
+        std::memcpy(to + (addresses.of[std::countr_zero(rest)] - piece.base), from + std::countr_zero(rest) * stride, kElement);
+  }
+}
+void store_piece(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
+  switch (op.element_bytes) {
+    case 1: store_elements<1>(warp, op, piece, addresses); break;
+    case 2: store_elements<2>(warp, op, piece, addresses); break;
+    case 4: store_elements<4>(warp, op, piece, addresses); break;
+    default: store_elements<8>(warp, op, piece, addresses); break;
   }
   if (piece.valid == nullptr) return;
   const std::uint32_t bytes = static_cast<std::uint32_t>(op.element_bytes) * op.count;
-  for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1)
-    std::memset(piece.valid + (addresses.of[std::countr_zero(rest)] - piece.base), 0xff, bytes);
+  for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
+    std::uint8_t* valid = piece.valid + (addresses.of[std::countr_zero(rest)] - piece.base);
+    switch (bytes) {  // a constant size needs no call
+      case 4: std::memset(valid, 0xff, 4); break;
+      case 8: std::memset(valid, 0xff, 8); break;
+      case 16: std::memset(valid, 0xff, 16); break;
+      default: std::memset(valid, 0xff, bytes);
+    }
+  }
 }
 
 // What a load that was refused gives.
@@ -93,7 +120,12 @@ void load_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses,
   if (!count) return;
   OpCounts& counts = counts_of(warp, op);
   counts.requested_bytes += static_cast<std::uint64_t>(std::popcount(good)) * bytes;
-  counts.global_read_bytes += sector_bytes(addresses, bytes, good);
+  counts.global_read_bytes += sector_bytes(addresses, good);
+}
+SharedRows offsets_of(const LaneAddresses& addresses) {
+  SharedRows rows;
+  for (int lane = 0; lane < kLanes; ++lane) rows.of[lane] = static_cast<std::uint32_t>(addresses.of[lane]);
+  return rows;
 }
 void load_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
   const std::uint32_t bytes = access_bytes(op);
@@ -103,7 +135,7 @@ void load_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::
   Piece once = piece;
   once.mask = without_repeats(addresses, piece.mask);
   if (bytes == SharedShadow::kGranule) {
-    check_shared_read_rows(warp, op, addresses, once.mask);
+    check_shared_read_rows(warp, op, offsets_of(addresses).of, once.mask);
   } else {
     for (std::uint32_t rest = once.mask; rest != 0; rest &= rest - 1)
       check_shared_read(warp, op, static_cast<std::uint32_t>(addresses.of[std::countr_zero(rest)]), bytes, std::countr_zero(rest));
@@ -143,14 +175,14 @@ std::uint32_t local_mask(Warp& warp, const Op& op, LaneAddresses& addresses, Acc
 }
 void load_local_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
   Cta& cta = *warp.cta;
-  const Piece piece{local_mask(warp, op, addresses, Access::kRead, mask), 0, cta.local.data(), cta.local_valid.data(), nullptr};
+  const Piece piece{local_mask(warp, op, addresses, Access::kRead, mask), 0, cta.local.data(), cta.launch->checks ? cta.local_valid.data() : nullptr, nullptr};
   if (piece.mask != mask) zero_registers(warp, op, mask & ~piece.mask);
   check_valid(warp, op, piece, addresses, access_bytes(op), "local");
   load_piece(warp, op, piece, addresses);
 }
 void store_local_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
   Cta& cta = *warp.cta;
-  store_piece(warp, op, {local_mask(warp, op, addresses, Access::kWrite, mask), 0, cta.local.data(), cta.local_valid.data(), nullptr}, addresses);
+  store_piece(warp, op, {local_mask(warp, op, addresses, Access::kWrite, mask), 0, cta.local.data(), cta.launch->checks ? cta.local_valid.data() : nullptr, nullptr}, addresses);
 }
 
 void load_parameter_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t mask) {
@@ -207,14 +239,14 @@ void store_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses
   }
   OpCounts& counts = counts_of(warp, op);
   counts.requested_bytes += static_cast<std::uint64_t>(std::popcount(good)) * bytes;
-  counts.global_write_bytes += sector_bytes(addresses, bytes, good);
+  counts.global_write_bytes += sector_bytes(addresses, good);
 }
 void store_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
   const std::uint32_t bytes = access_bytes(op);
   const Piece piece = shared_piece(warp, op, addresses, bytes, Access::kWrite, mask);
   if (piece.mask == 0) return;
   if (bytes == SharedShadow::kGranule) {
-    check_shared_write_rows(warp, op, addresses, piece.mask);
+    check_shared_write_rows(warp, op, offsets_of(addresses).of, piece.mask);
   } else {
     for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1)
       check_shared_write(warp, op, static_cast<std::uint32_t>(addresses.of[std::countr_zero(rest)]), bytes, std::countr_zero(rest));

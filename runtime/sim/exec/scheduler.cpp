@@ -291,11 +291,13 @@ bool Worker::run_cta(std::uint64_t order) {
   cta.index[2] = static_cast<std::uint32_t>(linear / launch.config.grid_x / launch.config.grid_y);
   // What shared memory holds at the start is unknown; a NaN pattern makes results that depend on it look wrong.
   std::fill(cta.shared.begin(), cta.shared.end(), std::byte{0xff});
-  std::fill(cta.shared_valid.begin(), cta.shared_valid.end(), std::uint8_t{0});
-  std::fill(cta.local_valid.begin(), cta.local_valid.end(), std::uint8_t{0});
+  if (launch.checks) {
+    std::fill(cta.shared_valid.begin(), cta.shared_valid.end(), std::uint8_t{0});
+    std::fill(cta.local_valid.begin(), cta.local_valid.end(), std::uint8_t{0});
+  }
   std::fill(std::begin(cta.barriers), std::end(cta.barriers), Barrier());
   for (WarpgroupSteps& group : cta.warpgroups) group.start();
-  cta.shadow.reset(launch.shared_bytes, static_cast<int>(cta.warps.size()));
+  cta.shadow.reset(launch.checks ? launch.shared_bytes : 0, static_cast<int>(cta.warps.size()));
   for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), launch.config.threads);
 
   const std::uint64_t start = instructions;

@@ -2,6 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <map>
+#include <random>
+#include <set>
 
 #include "runtime/sim/profile.h"
 #include "tests/support/catch.h"
@@ -72,6 +76,66 @@ TEST_CASE("totals_are_the_sums_of_the_profile_and_neither_depends_on_threads") {
     CHECK(a.active_lanes == b.active_lanes);
     CHECK(a.waits == b.waits);
     CHECK(a.global_read_bytes == b.global_read_bytes);
+  }
+}
+
+// Wavefronts as DESIGN section 8 has them, without a thought for speed.
+struct Wavefronts { std::uint64_t actual = 0, ideal = 0; };
+Wavefronts naive_wavefronts(const std::vector<std::uint32_t>& offsets, std::uint32_t bytes) {
+  const std::uint32_t unit = std::max(4u, bytes), banks = 128 / unit, lanes = std::min(32u, 128 / unit);
+  Wavefronts made;
+  std::set<std::uint32_t> touched;
+  for (std::uint32_t first = 0; first < 32; first += lanes) {
+    std::map<std::uint32_t, std::set<std::uint32_t>> units_of_bank;
+    for (std::uint32_t lane = first; lane < first + lanes; ++lane) units_of_bank[offsets[lane] / unit % banks].insert(offsets[lane] / unit);
+    std::size_t worst = 0;
+    for (const auto& [bank, units] : units_of_bank) worst = std::max(worst, units.size());
+    made.actual += worst;
+  }
+  for (const std::uint32_t offset : offsets)
+    for (std::uint32_t i = 0; i < bytes; ++i) touched.insert(offset + i);
+  made.ideal = (touched.size() + 127) / 128;
+  return made;
+}
+
+TEST_CASE("wavefronts_of_any_addresses_are_what_the_definition_says") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 400; ++round) {
+    const std::uint32_t bytes = 1u << random() % 5, range = 1u << (5 + random() % 8);
+    const int pattern = static_cast<int>(random() % 3);
+    std::vector<std::uint32_t> offsets(32);
+    for (std::uint32_t lane = 0; lane < 32; ++lane)
+      offsets[lane] = (pattern == 0 ? random() : pattern == 1 ? lane * (range / 32) : (lane ^ (lane / 8) * 3) * bytes) % range / bytes * bytes;
+    auto sim = device("sm_90", Timing::kEarly, 1);
+    const auto page = *sim->allocate(4096);
+    std::vector<std::uint32_t> in(1024);
+    std::copy(offsets.begin(), offsets.end(), in.begin());
+    REQUIRE(sim->copy_in(page.address(), std::as_bytes(std::span(in))).ok());
+    const char* loads[] = {"ld.shared.u8 %rs20, [%r4]", "ld.shared.u16 %rs20, [%r4]", "ld.shared.u32 %r20, [%r4]", "ld.shared.v2.u32 {%r20, %r21}, [%r4]",
+                           "ld.shared.v4.u32 {%r20, %r21, %r22, %r23}, [%r4]"};
+    const std::string body = fmt::format(
+        "ld.param.u64 %rd1, [in];\nmov.u32 %r1, %tid.x;\nmul.wide.u32 %rd3, %r1, 4;\nadd.s64 %rd4, %rd1, %rd3;\nld.global.u32 %r2, [%rd4];\n"
+        "mov.u32 %r3, buffer;\nadd.s32 %r4, %r3, %r2;\n{};\n", loads[std::countr_zero(bytes)]);
+    const Launched launched = launch(*sim, kernel_text(body, ".param .u64 in", 90, ".shared .align 16 .b8 buffer[8192];"), {.threads = 32}, {page.address()});
+    const Wavefronts expected = naive_wavefronts(offsets, bytes);
+    INFO(fmt::format("{} bytes at {}", bytes, fmt::join(offsets, " ")));
+    CHECK(launched.report.counters.shared_wavefronts == expected.actual);
+    CHECK(launched.report.counters.shared_wavefronts_ideal == expected.ideal);
+  }
+}
+
+TEST_CASE("without_checks_races_and_missing_values_pass_and_memory_stays_safe") {
+  const std::string race = "mov.u32 %r4, buffer;\nst.shared.u32 [%r4], %r1;\n";                           // two warps write one word
+  const std::string missing = "mov.u32 %r4, buffer;\nld.shared.u32 %r5, [%r4];\nst.shared.u32 [%r4+4], %r5;\n";
+  const std::string outside = "mov.u32 %r4, buffer;\nst.shared.u32 [%r4+8192], %r1;\n";
+  for (const bool checks : {true, false}) {
+    const auto status = [&](const std::string& body) {
+      auto sim = SimDevice::create({.arch = *Arch::parse("sm_90"), .num_threads = 1, .checks = checks});
+      return launch(*sim, kernel_text("mov.u32 %r1, %tid.x;\n" + body, "", 90, ".shared .align 16 .b8 buffer[8192];"), {.threads = 64}, {}).status.code();
+    };
+    CHECK(status(race) == (checks ? ErrorCode::kCheckFailed : ErrorCode::kOk));
+    CHECK(status(missing) == (checks ? ErrorCode::kCheckFailed : ErrorCode::kOk));
+    CHECK(status(outside) == ErrorCode::kCheckFailed);
   }
 }
 

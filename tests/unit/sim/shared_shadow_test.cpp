@@ -99,7 +99,7 @@ Counts compare(std::uint32_t seed, const std::vector<std::uint32_t>& sizes, bool
     const bool is_write = what >= 4, is_issue = what >= 6 && size >= 4;
     // Whole granules go through the batched form, as the handlers do it.
     SharedShadow::Verdict verdict;
-    const std::uint64_t row = offset;
+    const std::uint32_t row = offset;
     const bool left = size != 16 || (is_issue ? shadow.issue_rows(agent, &row, 1) : is_write ? shadow.write_rows(agent, &row, 1) : shadow.read_rows(agent, &row, 1)) != 0;
     if (left) verdict = is_issue ? shadow.issue(agent, offset, size) : is_write ? shadow.write(agent, offset, size) : shadow.read(agent, offset, size);
     const std::vector<Race> races = reference.visit(agent, offset, size, is_write, is_issue);
@@ -147,7 +147,7 @@ TEST_CASE("a_granule_of_mixed_words_is_whole_again_after_a_barrier") {
   CHECK(shadow.write(1, 4, 4).race == Race::kNone);  // its neighbour: two histories
   CHECK(shadow.read(0, 4, 4).race == Race::kReadAfterWrite);
   shadow.barrier(3, 3);
-  const std::uint64_t row = 0;
+  const std::uint32_t row = 0;
   CHECK(shadow.read(1, 0, 16).race == Race::kNone);
   CHECK(shadow.read_rows(1, &row, 1) == 0);
   CHECK(shadow.write(0, 12, 4).race == Race::kWriteAfterRead);
