@@ -1,7 +1,8 @@
 // cvt in all its forms.
-#include "runtime/sim/decode/decoder.h"
+#include "runtime/sim/decode/lane_operands.h"
 #include "runtime/sim/exec/fp_convert.h"
 #include "runtime/sim/exec/lane_ops.h"
+#include "runtime/sim/exec/scalar_convert.h"
 
 namespace bsgen::sim::decoding {
 namespace {
@@ -22,6 +23,36 @@ Rounding take_rounding(Decoder& d) {
 
 bool is_int(ScalarType type) { return type >= ScalarType::kU8 && type <= ScalarType::kS64; }
 
+bool is_half(ScalarType type) { return type == ScalarType::kF16 || type == ScalarType::kBf16; }
+bool is_fp8_pair(ScalarType type) { return type == ScalarType::kE4m3x2 || type == ScalarType::kE5m2x2; }
+
+// cvt.rn.satfinite{.relu}.{e4m3x2, e5m2x2}.{f32 d, a, b; f16x2 d, a} and cvt.rn{.relu}.f16x2.{e4m3x2, e5m2x2} d, a
+void fp8(Decoder& d, const Rounding& rounding, std::uint8_t flags, ScalarType to, ScalarType from) {
+  d.need_target(89);
+  if (rounding.mode != static_cast<int>(Round::kNearest) || rounding.integral || (flags & (kConvertFtz | kConvertSat))) return d.fail("expected .rn");
+  std::int64_t mode = 0;
+  if (flags & kConvertRelu) mode |= scalar::kWithRelu;
+  if (to == ScalarType::kE5m2x2 || from == ScalarType::kE5m2x2) mode |= scalar::kE5m2;
+  if (is_fp8_pair(from)) {
+    if (to != ScalarType::kF16x2 || (flags & kConvertSatFinite)) return d.fail("this combination of types does not exist");
+    return scalar(d, &scalar::from_fp8_pair, mode, ScalarType::kB32, {ScalarType::kB16});
+  }
+  if (!(flags & kConvertSatFinite)) return d.fail("needs .satfinite");
+  if (from == ScalarType::kF32) return scalar(d, &scalar::to_fp8_pair, mode, ScalarType::kB16, {ScalarType::kF32, ScalarType::kF32});
+  if (from != ScalarType::kF16x2) return d.fail("this combination of types does not exist");
+  scalar(d, &scalar::to_fp8_pair, mode | scalar::kFromF16, ScalarType::kB16, {ScalarType::kB32});
+}
+
+// Forms that the loops over lanes do not know, or not with these modifiers.
+bool needs_scalar(ScalarType to, ScalarType from, const Rounding& rounding, std::uint8_t flags) {
+  const bool plain = (flags & (kConvertSat | kConvertFtz)) == 0;
+  if (is_int(from)) return to == ScalarType::kF64 && (rounding.mode != 0 || !plain);
+  if (is_int(to)) return false;
+  if (is_half(from)) return !(to == ScalarType::kF32 || to == from) || !plain || (flags & (kConvertRelu | kConvertSatFinite));
+  if (from == ScalarType::kF64) return to != ScalarType::kF32;
+  return to == ScalarType::kF64 && !plain;
+}
+
 // cvt{.rnd}{.ftz}{.relu}{.satfinite}{.sat}.dtype.atype d, a{, b}
 void cvt(Decoder& d) {
   const Rounding rounding = take_rounding(d);
@@ -34,13 +65,15 @@ void cvt(Decoder& d) {
   const ScalarType to = d.take_type();
   const ScalarType from = d.take_type();
   if (d.failed()) return;
+  if (is_fp8_pair(to) || is_fp8_pair(from)) return fp8(d, rounding, flags, to, from);
   const bool packs = to == ScalarType::kF16x2 || to == ScalarType::kBf16x2;
   if (packs && from != ScalarType::kF32) return d.fail("only two .f32 values can be packed");
 
   // Which rounding the pair of types needs (PTX ISA, cvt): an integral one from float to integer, one where precision is lost, and
   // none where none is lost.
   const int to_bits = ptx::size_bits(to), from_bits = ptx::size_bits(from);
-  const bool narrowing = packs || to == ScalarType::kTf32 || (ptx::is_float(to) && ptx::is_float(from) && to_bits < from_bits) ||
+  const bool other_half = is_half(to) && is_half(from) && to != from;
+  const bool narrowing = packs || to == ScalarType::kTf32 || other_half || (ptx::is_float(to) && ptx::is_float(from) && to_bits < from_bits) ||
                          (is_int(from) && ptx::is_float(to));
   if (is_int(to) && ptx::is_float(from) && !rounding.integral) return d.fail("needs .rni, .rzi, .rmi or .rpi");
   if (narrowing && (rounding.mode < 0 || rounding.integral)) return d.fail("needs a rounding mode");
@@ -51,6 +84,12 @@ void cvt(Decoder& d) {
 
   if (packs || to == ScalarType::kTf32 || to == ScalarType::kBf16) d.need_target(80);
   Op& op = d.op();
+  if (needs_scalar(to, from, rounding, flags)) {
+    const scalar::Conversion how{to, from, static_cast<Round>(rounding.mode < 0 ? 0 : rounding.mode), rounding.integral, (flags & kConvertFtz) != 0,
+                                 (flags & kConvertSat) != 0, (flags & kConvertRelu) != 0, (flags & kConvertSatFinite) != 0};
+    const int word = is_int(from) && d.operand(1).kind == ptx::Operand::Kind::kRegister ? ptx::size_bits(d.function().registers[d.operand(1).index].type) : 0;
+    return scalar(d, &scalar::convert, how.encode(), to, {word > ptx::size_bits(from) && word <= 32 ? (word == 32 ? ScalarType::kB32 : ScalarType::kB16) : from});
+  }
   op.handler = convert_handler(to, from);
   op.flags = static_cast<std::uint8_t>(flags | (rounding.mode < 0 ? 0 : rounding.mode));
   op.immediate = rounding.integral && ptx::is_float(to) ? 1 : 0;

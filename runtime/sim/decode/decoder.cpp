@@ -273,6 +273,22 @@ void Decoder::destination(int slot, const Operand& operand, ScalarType type) {
   draft_.slots.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), static_cast<std::uint8_t>(slot)});
   refer(value, true);
 }
+void Decoder::scratch(int slot) {
+  const auto value = static_cast<std::uint32_t>(draft_.values.size());
+  draft_.values.push_back({Width::kWord, false, false, 0});
+  op_.slot[slot] = value;
+  draft_.slots.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), static_cast<std::uint8_t>(slot)});
+  refer(value, true);
+}
+void Decoder::carry(int slot, bool is_definition) {
+  if (carry_ == ~0u) {
+    carry_ = static_cast<std::uint32_t>(draft_.values.size());
+    draft_.values.push_back({Width::kPredicate, false, false, 0});
+  }
+  op_.slot[slot] = carry_;
+  draft_.slots.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), static_cast<std::uint8_t>(slot)});
+  draft_.references.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), carry_, is_definition, !is_definition});
+}
 void Decoder::constant(int slot, std::uint64_t bits, Width width) {
   op_.slot[slot] = constant_value(bits, width);
   draft_.slots.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), static_cast<std::uint8_t>(slot)});
@@ -338,7 +354,8 @@ int Decoder::label(const Operand& operand) {
 OpcodeDecoder find_opcode(std::string_view opcode) {
   static const std::unordered_map<std::string_view, OpcodeDecoder> kTable = [] {
     std::unordered_map<std::string_view, OpcodeDecoder> table;
-    for (const auto& rows : {arithmetic_opcodes(), selection_opcodes(), conversion_opcodes(), memory_opcodes(), warp_opcodes(), wgmma_opcodes(), control_opcodes()})
+    for (const auto& rows : {arithmetic_opcodes(), bit_opcodes(), rare_opcodes(), selection_opcodes(), conversion_opcodes(), memory_opcodes(), warp_opcodes(), mma_opcodes(),
+                             wgmma_opcodes(), control_opcodes()})
       for (const OpcodeRow& row : rows) table.emplace(row.name, row.decode);
     return table;
   }();

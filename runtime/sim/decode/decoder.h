@@ -97,6 +97,10 @@ class Decoder {
   Width extra(const ptx::Operand& operand, ptx::ScalarType type, std::size_t count, bool is_definition, bool wider = false);
   // The registers in Program::extra from `first` on, written by this instruction, are read by it too, if only sometimes.
   void reads_too(std::uint32_t first);
+  // A register of 32 bits that only this instruction uses.
+  void scratch(int slot);
+  // The condition code's carry, which is a register of its own.
+  void carry(int slot, bool is_definition);
   void constant(int slot, std::uint64_t bits, Width width);
   // Base into `slot` and displacement into op().immediate; true where the base register has 64 bits.
   bool address(int slot, const ptx::Operand& operand, ptx::Space space);
@@ -121,6 +125,7 @@ class Decoder {
   std::vector<std::uint64_t> module_shared_, function_variables_;  // addresses in their space
   std::vector<bool> referenced_;                                   // module variables
   std::uint32_t sinks_[3] = {~0u, ~0u, ~0u};
+  std::uint32_t carry_ = ~0u;                                      // its value, once something names it
 
   const ptx::Instruction* instruction_ = nullptr;
   Op op_;
@@ -137,7 +142,10 @@ struct OpcodeRow {
   OpcodeDecoder decode;
 };
 std::vector<OpcodeRow> arithmetic_opcodes();
+std::vector<OpcodeRow> bit_opcodes();
+std::vector<OpcodeRow> rare_opcodes();
 std::vector<OpcodeRow> selection_opcodes();
+std::vector<OpcodeRow> mma_opcodes();
 std::vector<OpcodeRow> conversion_opcodes();
 std::vector<OpcodeRow> memory_opcodes();
 std::vector<OpcodeRow> warp_opcodes();

@@ -5,6 +5,7 @@
 
 #include "runtime/sim/decode/decoder.h"
 #include "runtime/sim/exec/lane_ops.h"
+#include "runtime/sim/exec/scalar_ops.h"
 
 namespace bsgen::sim::decoding {
 
@@ -33,6 +34,23 @@ inline void operands3(Decoder& d, ScalarType to, ScalarType a, ScalarType b, Sca
   d.want_operands(4, 4);
   d.destination(0, d.operand(0), to);
   sources(d, {a, b, c});
+}
+
+
+// A rare instruction: `function` of up to three operands (exec/scalar_ops.h).
+inline void scalar(Decoder& d, ScalarFunction function, std::int64_t immediate, ScalarType to, std::initializer_list<ScalarType> from) {
+  d.op().handler = &scalar_lanes;
+  d.op().function = reinterpret_cast<const void*>(function);
+  d.op().immediate = immediate;
+  d.op().flags = to == ScalarType::kPred ? kPredicateResult : ptx::size_bits(to) == 64 ? kLongResult : 0;
+  std::uint8_t flag = kLongA;
+  for (ScalarType type : from) {
+    if (ptx::size_bits(type) == 64) d.op().flags |= flag;
+    flag = static_cast<std::uint8_t>(flag << 1);
+  }
+  d.want_operands(1 + from.size(), 1 + from.size());
+  d.destination(0, d.operand(0), to);
+  sources(d, from);
 }
 
 }  // namespace bsgen::sim::decoding

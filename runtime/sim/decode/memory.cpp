@@ -1,5 +1,6 @@
 // Opcodes that touch memory. Cache operators, eviction hints and prefetch sizes are known and have no effect here.
 #include "runtime/sim/decode/decoder.h"
+#include "runtime/sim/exec/memory_map.h"
 #include "runtime/sim/exec/memory_ops.h"
 
 namespace bsgen::sim::decoding {
@@ -11,7 +12,11 @@ using ptx::Space;
 
 // {.weak, .volatile, .relaxed.scope, .acquire.scope, .release.scope}; the simulated memory is sequentially consistent.
 void take_ordering(Decoder& d, bool load) {
-  const int ordering = load ? d.take_one_of({"weak", "volatile", "relaxed", "acquire", "mmio"}) : d.take_one_of({"weak", "volatile", "relaxed", "release", "mmio"});
+  if (d.take("mmio")) {  // mmio.relaxed.sys
+    d.require("relaxed");
+    return d.require("sys");
+  }
+  const int ordering = load ? d.take_one_of({"weak", "volatile", "relaxed", "acquire"}) : d.take_one_of({"weak", "volatile", "relaxed", "release"});
   if (ordering >= 2 && d.take_one_of({"cta", "cluster", "gpu", "sys"}) < 0) d.fail("needs a scope");
 }
 // Hints behind the state space; true where a cache policy operand follows.
@@ -59,7 +64,27 @@ void load_or_store(Decoder& d, bool load) {
 void ld(Decoder& d) { load_or_store(d, true); }
 void st(Decoder& d) { load_or_store(d, false); }
 
-// {.sem}{.scope}{.space}.op{.level::cache_hint}.type
+// Several neighbouring values at once (sm_90): each element is an atomic operation of its own.
+void vector_atomic(Decoder& d, AtomicOp kind, ScalarType type, Space space, std::size_t count, bool returns, bool policy) {
+  const bool half = type == ScalarType::kF16 || type == ScalarType::kBf16 || type == ScalarType::kF16x2 || type == ScalarType::kBf16x2;
+  const bool exists = type == ScalarType::kF32 ? kind == AtomicOp::kAdd : half && (kind == AtomicOp::kAdd || kind == AtomicOp::kMin || kind == AtomicOp::kMax);
+  if (!exists || (space != Space::kGlobal && space != Space::kGeneric) || count * static_cast<std::size_t>(ptx::size_bytes(type)) > 16)
+    return d.fail("this combination of types does not exist");
+  d.need_target(90);
+  d.want_operands(2 + returns + policy, 2 + returns + policy);
+  Op& op = d.op();
+  op.handler = &atomic_vector;
+  op.count = static_cast<std::uint8_t>(count);
+  op.element_bytes = static_cast<std::uint8_t>(ptx::size_bytes(type));
+  op.target = vector_atomic_mode(kind, type, returns);
+  if (d.address(1, d.operand(returns), Space::kGlobal)) op.flags |= kAddress64;
+  op.extra = static_cast<std::uint32_t>(d.program().extra.size());
+  d.extra(d.operand(1 + static_cast<std::size_t>(returns)), type, count, false);
+  if (returns) d.extra(d.operand(0), type, count, true);
+  d.program().ordered_ctas = true;
+}
+
+// {.sem}{.scope}{.space}.op{.noftz}{.level::cache_hint}{.vec}.type
 void atomic(Decoder& d, bool returns) {
   d.take_one_of({"relaxed", "acquire", "release", "acq_rel"});
   d.take_one_of({"cta", "cluster", "gpu", "sys"});
@@ -69,13 +94,17 @@ void atomic(Decoder& d, bool returns) {
   const int which = d.take_one_of({"add", "min", "max", "inc", "dec", "and", "or", "xor", "exch", "cas"});
   if (which < 0) return d.fail(fmt::format("unknown operation .{}", d.peek()));
   d.take("noftz");
+  bool policy = d.take("L2::cache_hint");
+  const std::size_t count = d.take("v2") ? 2 : d.take("v4") ? 4 : d.take("v8") ? 8 : 1;
   const ScalarType type = d.take_type();
+  policy |= d.take("L2::cache_hint");
   if (d.failed()) return;
   const AtomicOp kind = kOps[which];
   Op& op = d.op();
+  if (count > 1) return vector_atomic(d, kind, type, space, count, returns, policy);
   op.handler = atomic_handler(kind, type, space);
   const std::size_t sources = kind == AtomicOp::kCas ? 2 : 1;
-  d.want_operands(1 + sources + returns, 1 + sources + returns);
+  d.want_operands(1 + sources + returns + policy, 1 + sources + returns + policy);
   Operand sink;
   sink.kind = Operand::Kind::kSink;
   d.destination(0, returns ? d.operand(0) : sink, type);
@@ -133,7 +162,14 @@ void cp(Decoder& d) {
   const std::size_t given = d.num_operands() - (policy ? 1 : 0);
   if (given == 4 && d.operand(3).kind == Operand::Kind::kRegister &&
       d.function().registers[d.operand(3).index].type == ScalarType::kPred)
-    return d.fail("ignore-src is not supported");
+  {
+    Operand ignored = d.operand(3);
+    op.handler = &copy_async_ignoring;
+    op.count = ignored.negated;
+    ignored.negated = false;
+    d.source(4, ignored, ScalarType::kPred);
+    return d.scratch(3);
+  }
   if (given == 4)
     d.source(3, d.operand(3), ScalarType::kU32);
   else
@@ -149,7 +185,7 @@ void matrix(Decoder& d, bool load) {
   if (number < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
   const bool transposed = d.take("trans");
   const Space space = d.take_space();
-  if (space != Space::kShared) return d.fail("expected .shared");
+  if (space != Space::kShared && space != Space::kGeneric) return d.fail("expected .shared");
   d.take_type_of({ScalarType::kB16});
   d.want_operands(2, 2);
   if (d.failed()) return;
@@ -159,6 +195,7 @@ void matrix(Decoder& d, bool load) {
   op.convergence = Convergence::kAligned;
   op.count = static_cast<std::uint8_t>(1 << number);
   if (d.address(1, d.operand(load ? 1 : 0), space)) op.flags |= kAddress64;
+  if (space == Space::kGeneric) op.immediate -= static_cast<std::int64_t>(kSharedWindow);  // it must point into the window
   if (transposed) op.flags |= kTransposed;
   op.extra = static_cast<std::uint32_t>(d.program().extra.size());
   d.extra(d.operand(load ? 0 : 1), ScalarType::kB32, op.count, load);
@@ -175,13 +212,29 @@ void prefetch(Decoder& d) {
   d.op().handler = &no_operation;
 }
 
-// createpolicy.fractional.L2::...b64 d, fraction: a value that only hints take.
+// createpolicy: a value that only hints take, so its bits do not matter.
+//   .fractional.primary{.secondary}.b64 d{, fraction};  .range{.global}.primary{.secondary}.b64 d, [a], bytes, bytes;  .cvt.L2.b64 d, a
 void createpolicy(Decoder& d) {
-  d.require("fractional");
-  if (d.take_one_of({"L2::evict_last", "L2::evict_normal", "L2::evict_first", "L2::evict_unchanged"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  const int form = d.take_one_of({"fractional", "range", "cvt"});
+  if (form < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  d.need_target(80);
+  if (form == 1) d.take("global");
+  if (form == 2) {
+    d.require("L2");
+  } else {
+    if (d.take_one_of({"L2::evict_last", "L2::evict_normal", "L2::evict_first", "L2::evict_unchanged"}) < 0)
+      return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+    d.take_one_of({"L2::evict_first", "L2::evict_unchanged"});
+  }
   d.take_type_of({ScalarType::kB64});
-  d.want_operands(1, 2);
+  d.want_operands(form == 0 ? 1 : form == 1 ? 4 : 2, form == 1 ? 4 : 2);
   d.destination(0, d.operand(0), ScalarType::kB64);
+  if (form == 1) {
+    d.address(1, d.operand(1), Space::kGlobal);
+    d.source(2, d.operand(2), ScalarType::kU32);
+    d.source(3, d.operand(3), ScalarType::kU32);
+  }
+  if (form == 2) d.source(1, d.operand(1), ScalarType::kB64);
   d.op().handler = &set_zero64;
 }
 

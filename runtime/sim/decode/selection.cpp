@@ -1,5 +1,6 @@
 // Opcodes that compare, select and move values. Syntax as in the PTX ISA.
 #include "runtime/sim/decode/lane_operands.h"
+#include "runtime/sim/exec/scalar_float.h"
 #include "runtime/sim/exec/special_ops.h"
 
 namespace bsgen::sim::decoding {
@@ -18,19 +19,36 @@ LaneOp take_comparison(Decoder& d) {
   return kOps[which < 0 ? 0 : which];
 }
 
-// setp.cmp{.bool}{.ftz}.type p{|q}, a, b{, {!}c}
+bool is_16_bit(ScalarType type) {
+  return type == ScalarType::kF16 || type == ScalarType::kBf16 || type == ScalarType::kF16x2 || type == ScalarType::kBf16x2;
+}
+bool is_packed(ScalarType type) { return type == ScalarType::kF16x2 || type == ScalarType::kBf16x2; }
+// Op::immediate of scalar::compare_half; `yes` is what true gives.
+std::int64_t half_comparison(LaneOp op, ScalarType type, bool ftz, std::int64_t yes) {
+  const bool bf16 = type == ScalarType::kBf16 || type == ScalarType::kBf16x2;
+  return static_cast<std::int64_t>(op) | (bf16 ? 1 << 8 : 0) | (is_packed(type) ? 1 << 9 : 0) | (ftz ? 1 << 10 : 0) | yes << 16;
+}
+
+// setp.cmp{.bool}{.ftz}.type p{|q}, a, b{, {!}c}; of packed types p is the lower half's, q the upper half's
 void setp(Decoder& d) {
   const LaneOp op = take_comparison(d);
   const int join = d.take_one_of({"and", "or", "xor"});
   const bool ftz = d.take("ftz");
   const ScalarType type = d.take_type();
   if (d.failed()) return;
-  use(d, op, type, ftz);
+  const bool scalar_form = is_packed(type) || (ftz && is_16_bit(type));
+  if (scalar_form) {
+    d.op().handler = &compare_halves;
+    d.op().immediate = half_comparison(op, type, ftz, is_packed(type) ? 0xffff : 1);
+  } else {
+    use(d, op, type, ftz);
+  }
   d.want_operands(join < 0 ? 3 : 4, join < 0 ? 3 : 4);
   const Operand& to = d.operand(0);
   Operand sink;
   sink.kind = Operand::Kind::kSink;
   const bool pair = to.kind == Operand::Kind::kPair;
+  if (is_packed(type) && !pair) return d.fail("expected p|q");
   d.destination(0, pair ? to.elements[0] : to, ScalarType::kPred);
   d.destination(3, pair ? to.elements[1] : sink, ScalarType::kPred);
   d.source(1, d.operand(1), type);
@@ -43,21 +61,39 @@ void setp(Decoder& d) {
   }
 }
 
-// set.cmp{.ftz}.dtype.stype d, a, b: all ones or 1.0 where true.
+// set.cmp{.bool}{.ftz}.dtype.stype d, a, b{, {!}c}: all ones or 1.0 where true.
 void set(Decoder& d) {
   const LaneOp op = take_comparison(d);
+  const int join = d.take_one_of({"and", "or", "xor"});
   const bool ftz = d.take("ftz");
-  const ScalarType to = d.take_type_of({ScalarType::kU32, ScalarType::kS32, ScalarType::kF32});
+  const ScalarType to = d.take_type();
   const ScalarType type = d.take_type();
   if (d.failed()) return;
+  if (is_16_bit(type)) {
+    // One 16-bit value gives ones or 1.0 of the result's width, a pair two halves, or two results of 16 bits in one word.
+    const bool is_f16 = to == ScalarType::kF16 || to == ScalarType::kF16x2, is_bf16 = to == ScalarType::kBf16 || to == ScalarType::kBf16x2;
+    const bool word = to == ScalarType::kU32 || to == ScalarType::kS32, narrow = to == ScalarType::kU16 || to == ScalarType::kS16;
+    if (is_packed(type) ? !(is_packed(to) || word) : !(is_f16 || is_bf16 || word || narrow) || is_packed(to)) return d.fail("this combination of types does not exist");
+    if (join >= 0) return d.fail("joining with a predicate is not supported for these types");
+    const std::int64_t yes = is_f16 ? 0x3c00 : is_bf16 ? 0x3f80 : word && !is_packed(type) ? 0xffffffff : 0xffff;
+    return scalar(d, &scalar::compare_half, half_comparison(op, type, ftz, yes), to, {type, type});
+  }
+  if (to != ScalarType::kU32 && to != ScalarType::kS32 && to != ScalarType::kF32) return d.fail(fmt::format("type .{} is not supported here", ptx::name(to)));
   d.op().function = reinterpret_cast<const void*>(lane_handler(op, type, ftz));
   d.op().handler = d.op().function == nullptr ? nullptr : &set_from_comparison;
   d.op().immediate = to == ScalarType::kF32 ? 0x3f800000 : 0xffffffff;
-  operands2(d, to, type, type);
+  d.want_operands(join < 0 ? 3 : 4, join < 0 ? 3 : 4);
+  d.destination(0, d.operand(0), to);
+  sources(d, {type, type});
   Operand sink;
   sink.kind = Operand::Kind::kSink;
   d.destination(3, sink, ScalarType::kPred);
-  d.destination(4, sink, ScalarType::kPred);
+  d.destination(5, sink, ScalarType::kPred);
+  if (join < 0) return;
+  Operand c = d.operand(3);
+  d.op().flags = static_cast<std::uint8_t>((join + 1) | (c.negated ? kJoinNegated : 0));
+  c.negated = false;
+  d.source(4, c, ScalarType::kPred);
 }
 
 void selp(Decoder& d) {

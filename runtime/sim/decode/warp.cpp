@@ -1,7 +1,6 @@
-// Opcodes in which the lanes of a warp work together, and mma.
+// Opcodes in which the lanes of a warp work together.
 #include "runtime/sim/decode/decoder.h"
 #include "runtime/sim/exec/memory_ops.h"
-#include "runtime/sim/exec/tensor_core.h"
 #include "runtime/sim/exec/warp_ops.h"
 
 namespace bsgen::sim::decoding {
@@ -73,12 +72,26 @@ void match(Decoder& d) {
   members(d, 2, d.operand(2));
 }
 
+// redux.sync.op{.abs}{.NaN}.f32 d, a, membermask
+void redux_float(Decoder& d, bool is_max) {
+  const bool abs = d.take("abs"), nan = d.take("NaN");
+  d.take_type_of({ScalarType::kF32});
+  d.need_target(100);
+  d.want_operands(3, 3);
+  d.op().handler = &reduce_floats;
+  d.op().flags = static_cast<std::uint8_t>((is_max ? 1 : 0) | (abs ? 2 : 0) | (nan ? 4 : 0));
+  d.destination(0, d.operand(0), ScalarType::kF32);
+  d.source(1, d.operand(1), ScalarType::kF32);
+  members(d, 2, d.operand(2));
+}
+
 // redux.sync.op.type d, a, membermask
 void redux(Decoder& d) {
   d.require("sync");
   d.need_target(80);
   const int op = d.take_one_of({"add", "min", "max", "and", "or", "xor"});
   if (op < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  if ((op == 1 || op == 2) && (d.peek() == "abs" || d.peek() == "NaN" || d.peek() == "f32")) return redux_float(d, op == 2);
   const ScalarType type = op < 3 ? d.take_type_of({ScalarType::kU32, ScalarType::kS32}) : d.take_type_of({ScalarType::kB32});
   const bool is_signed = type == ScalarType::kS32;
   const Reduction kinds[] = {Reduction::kAdd, is_signed ? Reduction::kMinS : Reduction::kMinU, is_signed ? Reduction::kMaxS : Reduction::kMaxU,
@@ -118,72 +131,11 @@ void movmatrix(Decoder& d) {
   d.source(1, d.operand(1), ScalarType::kB32);
 }
 
-struct MmaTypeRow {
-  std::string_view name;
-  MmaType type;
-  int bits;
-};
-constexpr MmaTypeRow kMmaTypes[] = {{"f16", MmaType::kF16, 16}, {"bf16", MmaType::kBf16, 16}, {"tf32", MmaType::kTf32, 32},
-                                    {"e4m3", MmaType::kE4m3, 8}, {"e5m2", MmaType::kE5m2, 8}};
-const MmaTypeRow* take_mma_type(Decoder& d) {
-  for (const MmaTypeRow& row : kMmaTypes)
-    if (d.take(row.name)) return &row;
-  d.fail(fmt::format("operand type .{} is not supported", d.peek()));
-  return nullptr;
-}
-AccType take_accumulator(Decoder& d) {
-  if (d.take("f16")) return AccType::kF16;
-  if (!d.take("f32")) d.fail(fmt::format("accumulator type .{} is not supported", d.peek()));
-  return AccType::kF32;
-}
-
-// mma.sync.aligned.m16n8kK.row.col.dtype.atype.btype.ctype d, a, b, c
-void mma(Decoder& d) {
-  d.require("sync");
-  d.require("aligned");
-  constexpr int kDepths[] = {4, 8, 16, 32};
-  const int depth = d.take_one_of({"m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32"});
-  if (depth < 0) return d.fail(fmt::format("shape .{} is not supported", d.peek()));
-  d.require("row");
-  d.require("col");
-  const AccType result = take_accumulator(d);
-  const MmaTypeRow* a = take_mma_type(d);
-  const MmaTypeRow* b = take_mma_type(d);
-  if (d.failed()) return;
-  if (take_accumulator(d) != result) return d.fail("accumulators of two types are not supported");
-  const int k = kDepths[depth];
-  Op& op = d.op();
-  op.function = reinterpret_cast<const void*>(mma_function({a->type, b->type, result, k}, best_isa()));
-  if (op.function == nullptr) return d.fail("this combination of types does not exist");
-  op.handler = &matrix_multiply;
-  op.convergence = Convergence::kAligned;
-  d.tensor_flops(2u * 16 * 8 * static_cast<std::uint32_t>(k));
-  // Registers of a: 16 x K elements over 32 lanes; of b: K x 8.
-  const auto num_a = static_cast<std::uint32_t>(16 * k * a->bits / 1024), num_b = static_cast<std::uint32_t>(8 * k * b->bits / 1024);
-  const std::uint32_t num_c = result == AccType::kF32 ? 4 : 2;
-  d.want_operands(4, 4);
-  op.extra = static_cast<std::uint32_t>(d.program().extra.size());
-  const ScalarType acc_type = result == AccType::kF32 ? ScalarType::kF32 : ScalarType::kB32;
-  d.extra(d.operand(0), acc_type, num_c, true);
-  d.extra(d.operand(1), ScalarType::kB32, num_a, false);
-  d.extra(d.operand(2), ScalarType::kB32, num_b, false);
-  d.extra(d.operand(3), acc_type, num_c, false);
-  // The arithmetic reads a and b while it writes d, so a d that names their registers goes through a buffer.
-  for (std::uint32_t i = 0; i < num_c; ++i)
-    for (std::uint32_t j = num_c; j < num_c + num_a + num_b; ++j)
-      if (!d.failed() && d.program().extra[op.extra + i] == d.program().extra[op.extra + j]) op.flags |= 1;
-  if (k == 16 || a->type == MmaType::kBf16 || a->type == MmaType::kTf32) d.need_target(80);
-  if (a->bits == 8) d.need_target(89);
-  op.slot[0] = op.slot[3] = num_c;
-  op.slot[1] = num_a;
-  op.slot[2] = num_b;
-}
-
 }  // namespace
 
 std::vector<OpcodeRow> warp_opcodes() {
   return {{"shfl", &shfl}, {"vote", &vote}, {"match", &match}, {"redux", &redux}, {"activemask", &activemask}, {"elect", &elect_opcode},
-          {"movmatrix", &movmatrix}, {"mma", &mma}};
+          {"movmatrix", &movmatrix}};
 }
 
 }  // namespace bsgen::sim::decoding

@@ -140,6 +140,7 @@ Handler of_integer(AtomicOp op, ptx::Space space) {
 
 Handler atomic_handler(AtomicOp op, ScalarType type, ptx::Space space) {
   switch (type) {
+    case ScalarType::kB16: return op == AtomicOp::kCas ? in_space<std::uint16_t, AtomicOp::kCas>(space) : nullptr;
     case ScalarType::kB32: return of_bits<std::uint32_t>(op, space);
     case ScalarType::kB64: return of_bits<std::uint64_t>(op, space);
     case ScalarType::kU32: return of_integer<std::uint32_t>(op, space);

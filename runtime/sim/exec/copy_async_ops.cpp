@@ -120,6 +120,13 @@ void copy_async(Warp& warp, const Op& op) {
   }
 }
 
+void copy_async_ignoring(Warp& warp, const Op& op) {
+  const std::uint32_t given = warp.predicate(op.slot[4]), ignored = op.count != 0 ? ~given : given;
+  std::uint32_t* sizes = warp.reg32(op.slot[3]);
+  for (int lane = 0; lane < kLanes; ++lane) sizes[lane] = ignored >> lane & 1 ? 0 : op.element_bytes;
+  copy_async(warp, op);
+}
+
 void copy_async_commit(Warp& warp, const Op&) {
   if (warp.mask == kFullMask) {
     for (std::uint32_t& committed : warp.committed) ++committed;

@@ -16,12 +16,12 @@ struct Name {
   Special which;
 };
 // The cluster is one cta, the SM is always number 0, clocks count warp instructions.
-constexpr std::array<Name, 36> kNames = {{
+constexpr std::array<Name, 39> kNames = {{
     {"%tid.x", kTid}, {"%tid.y", kTidY}, {"%tid.z", kTidZ}, {"%ntid.x", kNtid}, {"%ntid.y", kNtidY}, {"%ntid.z", kNtidZ},
     {"%ctaid.x", kCtaid}, {"%ctaid.y", kCtaidY}, {"%ctaid.z", kCtaidZ}, {"%nctaid.x", kNctaid}, {"%nctaid.y", kNctaidY},
     {"%nctaid.z", kNctaidZ}, {"%laneid", kLane}, {"%warpid", kWarpIndex}, {"%nwarpid", kNumWarps}, {"%lanemask_eq", kLanemaskEq},
     {"%lanemask_lt", kLanemaskLt}, {"%lanemask_le", kLanemaskLe}, {"%lanemask_gt", kLanemaskGt}, {"%lanemask_ge", kLanemaskGe},
-    {"%clock", kClock}, {"%clock64", kClock}, {"%clock_hi", kZero}, {"%globaltimer", kClock}, {"%dynamic_smem_size", kDynamicShared},
+    {"%clock", kClock}, {"%clock64", kClock}, {"%clock_hi", kZero}, {"%globaltimer", kClock}, {"%globaltimer_lo", kClock}, {"%globaltimer_hi", kZero}, {"%aggr_smem_size", kTotalShared}, {"%dynamic_smem_size", kDynamicShared},
     {"%total_smem_size", kTotalShared}, {"%smid", kZero}, {"%nsmid", kOne}, {"%gridid", kZero}, {"%cluster_ctarank", kZero},
     {"%cluster_nctarank", kOne}, {"%clusterid.x", kCtaid}, {"%clusterid.y", kCtaidY}, {"%nclusterid.x", kNctaid},
     {"%cluster_ctaid.x", kZero}, {"%cluster_nctaid.x", kOne},
@@ -116,9 +116,9 @@ void add_immediate64(Warp& warp, const Op& op) {
 
 void set_from_comparison(Warp& warp, const Op& op) {
   Op comparison = op;
-  comparison.slot[0] = op.slot[4];
+  comparison.slot[0] = op.slot[5];
   reinterpret_cast<Handler>(const_cast<void*>(op.function))(warp, comparison);
-  const std::uint32_t truth = warp.predicate(op.slot[4]);
+  const std::uint32_t truth = warp.predicate(op.slot[5]);
   for (int lane = 0; lane < kLanes; ++lane)
     if (warp.mask >> lane & 1) warp.reg32(op.slot[0])[lane] = truth >> lane & 1 ? static_cast<std::uint32_t>(op.immediate) : 0;
 }

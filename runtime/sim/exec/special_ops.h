@@ -16,7 +16,7 @@ void pack_vector(Warp& warp, const Op& op);
 void unpack_vector(Warp& warp, const Op& op);
 // d = a + immediate, 64 bits.
 void add_immediate64(Warp& warp, const Op& op);
-// Runs the comparison in Op::function into predicate slot[4], then d = immediate or 0.
+// Runs the comparison in Op::function into predicate slot[5], then d = immediate or 0.
 void set_from_comparison(Warp& warp, const Op& op);
 
 // Where a state space begins in the generic address space.

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "runtime/sim/exec/tensor_core.h"
+#include "runtime/sim/exec/scalar_float.h"
 #include "runtime/sim/exec/warp.h"
 
 namespace bsgen::sim {
@@ -130,6 +131,18 @@ Handler reduction_handler(Reduction reduction) {
     case Reduction::kXor: return &reduce<Reduction::kXor>;
   }
   return nullptr;
+}
+
+void reduce_floats(Warp& warp, const Op& op) {
+  scalar::FloatMode mode;
+  mode.op = op.flags & 1 ? scalar::FloatOp::kMax : scalar::FloatOp::kMin;
+  mode.abs = op.flags & 2;
+  mode.nan = op.flags & 4;
+  const std::uint32_t* a = warp.reg32(op.slot[1]);
+  const std::uint32_t first = a[std::countr_zero(warp.mask)];
+  std::uint64_t sum = first;
+  for (std::uint32_t rest = warp.mask; rest != 0; rest &= rest - 1) sum = scalar::single(sum, a[std::countr_zero(rest)], 0, mode.encode());
+  put_all(warp, op.slot[0], static_cast<std::uint32_t>(sum));
 }
 
 void match_any(Warp& warp, const Op& op) {

@@ -20,6 +20,8 @@ void match_all(Warp& warp, const Op& op);
 // redux.sync over the executing lanes: slot[0] = d, slot[1] = a.
 enum class Reduction : std::uint8_t { kAdd, kMinU, kMaxU, kMinS, kMaxS, kAnd, kOr, kXor };
 Handler reduction_handler(Reduction reduction);
+// redux of f32; flags: 1 max (else min), 2 of magnitudes, 4 NaN where one is.
+void reduce_floats(Warp& warp, const Op& op);
 
 void active_mask(Warp& warp, const Op& op);  // slot[0] = d
 void elect(Warp& warp, const Op& op);        // slot[0] = d, slot[3] = predicate: one of the executing lanes, as the schedule says

@@ -14,7 +14,7 @@ namespace bsgen::sim::ptx {
 
 enum class ScalarType : std::uint8_t {
   kPred, kB8, kB16, kB32, kB64, kB128, kU8, kU16, kU32, kU64, kS8, kS16, kS32, kS64,
-  kF16, kF16x2, kBf16, kBf16x2, kTf32, kF32, kF64, kU16x2, kS16x2, kNone,
+  kF16, kF16x2, kBf16, kBf16x2, kTf32, kF32, kF64, kU16x2, kS16x2, kF32x2, kE4m3x2, kE5m2x2, kNone,
 };
 ScalarType parse_type(std::string_view word);  // "f32" without the dot; kNone for anything else
 std::string_view name(ScalarType type);
