@@ -6,6 +6,7 @@
 #include "tools/bench/host_cpu.h"
 #include "tools/bench/sample_run.h"
 #include "tools/bench/samples.h"
+#include "tools/bench/simulation_speed.h"
 
 namespace bsgen::bench {
 namespace {
@@ -41,8 +42,10 @@ Expected<Speed> speed(Op op, DType dtype, int runs, const std::string& cuda_dir)
   return Speed{Samples(std::move(values)), timed.note("ms a launch")};
 }
 
-Figure speed_figure(Op op, DType dtype, int runs, const std::string& asked, double least,
-                    const SuiteOptions& options) {
+}  // namespace
+
+Figure operation_speed(Op op, DType dtype, int runs, const std::string& asked, double least,
+                       const SuiteOptions& options) {
   const std::string what =
       fmt::format("{} {}, useful GFLOP/s on one core, exact", name(op), name(dtype));
   const auto made = speed(op, dtype, runs, options.cuda_dir);
@@ -64,25 +67,12 @@ Figure speed_figure(Op op, DType dtype, int runs, const std::string& asked, doub
            {"gflops_p90", samples->p90()}}};
 }
 
-}  // namespace
-
 std::vector<Figure> simulation_speed(const SuiteOptions& options) {
   const sim::Isa isa = sim::best_isa();
   const double least = isa == sim::Isa::kAvx512 ? 5 : 2.5;
   const std::string asked =
       isa == sim::Isa::kBaseline ? "" : fmt::format("at least {} ({})", least, sim::name(isa));
-  return {speed_figure(Op::kFprop, DType::kBf16, 5, asked, least, options)};
-}
-
-// The suite `sim`: the same for every operation and type.
-Suite simulation(const SuiteOptions& options, const Progress& progress) {
-  Suite suite{"sim", {}};
-  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
-    for (const DType dtype : {DType::kBf16, DType::kFp16, DType::kTf32, DType::kFp32}) {
-      if (progress) progress(fmt::format("{} {}", name(op), name(dtype)));
-      suite.figures.push_back(speed_figure(op, dtype, 3, "", 0, options));
-    }
-  return suite;
+  return {operation_speed(Op::kFprop, DType::kBf16, 5, asked, least, options)};
 }
 
 }  // namespace bsgen::bench
