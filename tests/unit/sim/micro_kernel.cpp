@@ -8,6 +8,14 @@
 #include "tests/support/catch.h"
 
 namespace bsgen::sim::test {
+namespace {
+
+int target_number = 90;
+
+}  // namespace
+
+Target::Target(int number) { target_number = number; }
+Target::~Target() { target_number = 90; }
 
 std::string kernel_text(const std::string& body, const std::string& parameters, int target, const std::string& module_text) {
   return fmt::format(
@@ -65,7 +73,7 @@ std::vector<std::uint64_t> f32_edges() {
 
 std::vector<std::uint64_t> run(const std::string& instruction, const Inputs& inputs, Result result, bool odd_only) {
   const std::size_t num = (inputs.a.size() + 31) / 32 * 32;
-  auto sim = device();
+  auto sim = device(fmt::format("sm_{}", target_number));
   std::vector<std::uint64_t> cells(num * 4, 0x5555);
   for (std::size_t i = 0; i < inputs.a.size(); ++i) cells[i] = inputs.a[i], cells[num + i] = inputs.b[i], cells[2 * num + i] = inputs.c[i];
   const auto memory = *sim->allocate(cells.size() * 8);
@@ -82,7 +90,7 @@ std::vector<std::uint64_t> run(const std::string& instruction, const Inputs& inp
     body += fmt::format("ld.global.u64 %rd{0}, [%rd3+{1}];\ncvt.u32.u64 %r{0}, %rd{0};\nmov.b32 %f{0}, %r{0};\nmov.b64 %fd{0}, %rd{0};\ncvt.u16.u32 %rs{0}, %r{0};\n", 10 + i, i * num * 8);
   body += odd_only ? "and.b32 %r4, %r1, 1;\nsetp.eq.s32 %p1, %r4, 0;\n@%p1 bra DONE;\n" : "";
   body += fmt::format("{}\n{}\nst.global.u64 [%rd3+{}], %rd20;\nDONE:\n", instruction, store, 3 * num * 8);
-  const Launched launched = launch(*sim, kernel_text(body), {.grid_x = static_cast<std::uint32_t>(num / 32), .threads = 32}, {memory.address(), 0});
+  const Launched launched = launch(*sim, kernel_text(body, ".param .u64 in, .param .u64 out", target_number), {.grid_x = static_cast<std::uint32_t>(num / 32), .threads = 32}, {memory.address(), 0});
   INFO(instruction);
   INFO(launched.status.message());
   REQUIRE(launched.status.ok());

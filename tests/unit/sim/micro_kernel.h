@@ -34,6 +34,12 @@ Inputs pairs(const std::vector<std::uint64_t>& edges, int num_random, std::uint6
 std::vector<std::uint64_t> int_edges();
 std::vector<std::uint64_t> f32_edges();
 
+// Architecture of the kernels that run() and check() make; 90 unless a test says otherwise.
+struct Target {
+  explicit Target(int number);
+  ~Target();
+};
+
 enum class Result { k16, k32, k64, kF32, kF64, kPredicate };
 // Runs `instruction`, whose result is in %rs20, %r20, %rd20, %f20, %fd20 or %p20, for every input; lanes for which `odd_only` masks
 // them off keep 0x5555. One value per input, zero-extended.
