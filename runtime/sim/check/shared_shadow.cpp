@@ -35,6 +35,8 @@ SharedShadow::Verdict SharedShadow::visit_cell(Kind kind, int agent, Cell& cell,
     for (std::uint64_t rest = cell.readers & ~self; rest != 0; rest &= rest - 1)
       if (const int reader = std::countr_zero(rest); known[reader] < cell.read_clock) verdict = {Race::kWriteAfterRead, reader};
   }
+  if (kind != Kind::kRead && verdict.race == Race::kNone && (cell.second_bytes & mask) != 0 && cell.second != agent && known[cell.second] < cell.read_clock)
+    verdict = {Race::kWriteAfterRead, cell.second};
   if (kind != Kind::kRead) {
     if (cell.write_clock != clock || cell.writer != agent) cell.write_bytes = 0;
     cell.write_bytes |= mask;
@@ -42,12 +44,24 @@ SharedShadow::Verdict SharedShadow::visit_cell(Kind kind, int agent, Cell& cell,
     cell.writer = static_cast<std::uint16_t>(agent);
     cell.pending = static_cast<Mask>(kind == Kind::kIssue ? cell.pending | mask : cell.pending & ~mask);
     cell.read_bytes &= static_cast<Mask>(~mask);
-    if (cell.read_bytes == 0) cell.readers = 0, cell.read_clock = 0;
+    cell.second_bytes &= static_cast<Mask>(~mask);
+    if (cell.read_bytes == 0) {
+      cell.readers = cell.second_bytes == 0 ? 0 : std::uint64_t{1} << cell.second;
+      cell.read_bytes = cell.second_bytes;
+      cell.second_bytes = 0;
+    }
+    if (cell.readers == 0) cell.read_clock = 0;
     return verdict;
   }
-  if (stale(agent, cell)) {
-    cell.read_bytes = cell.readers == self && cell.read_clock == clock ? cell.read_bytes | mask : mask;
-    cell.readers = self, cell.read_clock = clock;
+  const bool same_epoch = cell.read_clock == clock;
+  if (cell.readers == self && same_epoch) {
+    cell.read_bytes |= mask;
+  } else if (stale(agent, cell)) {
+    cell.readers = self, cell.read_clock = clock, cell.read_bytes = mask, cell.second_bytes = 0;
+  } else if (same_epoch && (cell.readers & self) != 0 && (mask & ~cell.read_bytes) == 0) {
+    // is recorded already
+  } else if (same_epoch && (cell.second_bytes == 0 || cell.second == agent)) {
+    add_second(agent, cell, mask);
   } else if ((cell.readers & self) == 0 || cell.read_bytes != mask) {
     cell.readers |= self;
     cell.read_clock = std::min(cell.read_clock, clock);
@@ -56,12 +70,18 @@ SharedShadow::Verdict SharedShadow::visit_cell(Kind kind, int agent, Cell& cell,
   return verdict;
 }
 
+void SharedShadow::add_second(int agent, Cell& cell, Mask mask) {
+  cell.second = static_cast<std::uint16_t>(agent);
+  cell.second_bytes |= mask;
+  if (cell.second_bytes == cell.read_bytes) cell.readers |= std::uint64_t{1} << agent, cell.second_bytes = 0;
+}
+
 // Whether every earlier reader is already ordered before this agent.
 bool SharedShadow::stale(int agent, const Cell& cell) const {
   const std::uint32_t* known = known_to(agent);
   for (std::uint64_t rest = cell.readers & ~(std::uint64_t{1} << agent); rest != 0; rest &= rest - 1)
     if (known[std::countr_zero(rest)] < cell.read_clock) return false;
-  return true;
+  return cell.second_bytes == 0 || cell.second == agent || known[cell.second] >= cell.read_clock;
 }
 
 // Whether the cell of a whole granule can hold what this access leaves behind, and still all that it holds of the other bytes.
@@ -71,9 +91,11 @@ bool SharedShadow::holds(Kind kind, int agent, const Cell& granule, Mask mask) c
   switch (kind) {
     case Kind::kComplete: return (granule.write_bytes & ~granule.pending) == 0 || granule.write_clock == clock;
     case Kind::kRead:
-      return granule.read_clock <= settled_ || granule.read_bytes == mask ||
-             (granule.readers == std::uint64_t{1} << agent && granule.read_clock == clock) ||
-             ((granule.read_bytes & others) == 0 && stale(agent, granule));
+      if (granule.read_clock <= settled_ || granule.read_bytes == mask) return true;
+      if (stale(agent, granule) && ((granule.read_bytes | granule.second_bytes) & others) == 0) return true;
+      if (granule.read_clock != clock) return false;
+      if (granule.readers == std::uint64_t{1} << agent) return true;
+      return !stale(agent, granule) && (granule.second_bytes == 0 || granule.second == agent || ((granule.readers >> agent & 1) != 0 && (mask & ~granule.read_bytes) == 0));
     case Kind::kWrite:
     case Kind::kIssue: {
       const int pending = granule.pending & others;
@@ -100,7 +122,13 @@ void SharedShadow::split(Cell& granule) {
     word.write_bytes = granule.write_bytes >> 4 * i & kWord;
     word.pending = granule.pending >> 4 * i & kWord;
     word.read_bytes = granule.read_bytes >> 4 * i & kWord;
-    if (word.read_bytes == 0) word.readers = 0, word.read_clock = 0;
+    word.second_bytes = granule.second_bytes >> 4 * i & kWord;
+    if (word.read_bytes == 0) {
+      word.readers = word.second_bytes == 0 ? 0 : std::uint64_t{1} << word.second;
+      word.read_bytes = word.second_bytes;
+      word.second_bytes = 0;
+    }
+    if (word.readers == 0) word.read_clock = 0;
     if (word.write_bytes == 0) word.write_clock = 0;
   }
   granule.words = first;
@@ -157,7 +185,7 @@ std::uint32_t SharedShadow::read_rows(int agent, const std::uint32_t* offsets, s
     if ((cell.words | cell.pending) != 0 || known[cell.writer] < cell.write_clock) [[unlikely]] {
       left |= std::uint32_t{1} << lane;
     } else if (cell.read_clock <= settled) {
-      cell.readers = self, cell.read_clock = clock, cell.read_bytes = kWhole;
+      cell.readers = self, cell.read_clock = clock, cell.read_bytes = kWhole, cell.second_bytes = 0;
     } else if (cell.read_bytes == kWhole && cell.read_clock >= clock) {
       cell.readers |= self, cell.read_clock = clock;  // what began no earlier than this epoch cannot be known yet
     } else {
@@ -185,6 +213,7 @@ std::uint32_t SharedShadow::overwrite_rows(int agent, const std::uint32_t* offse
     cell.write_bytes = kWhole;
     cell.pending = pending;
     cell.read_bytes = 0;
+    cell.second_bytes = 0;
   }
   return left;
 }
@@ -201,6 +230,56 @@ std::uint32_t SharedShadow::complete_rows(int agent, const std::uint32_t* offset
     }
     cell.write_clock = clock;
     cell.pending = 0;
+  }
+  return left;
+}
+
+std::uint32_t SharedShadow::read_granules(int agent, const std::uint32_t* granules, const std::uint16_t* bytes, int count) {
+  const std::uint32_t* known = known_to(agent);
+  const std::uint32_t clock = known[agent], settled = settled_;
+  const std::uint64_t self = std::uint64_t{1} << agent;
+  std::uint32_t left = 0;
+  for (int i = 0; i < count; ++i) {
+    Cell& cell = cells_[granules[i]];
+    if ((cell.words | cell.pending) != 0 || known[cell.writer] < cell.write_clock) [[unlikely]] {
+      left |= std::uint32_t{1} << i;
+    } else if (cell.read_clock <= settled) {
+      cell.readers = self, cell.read_clock = clock, cell.read_bytes = bytes[i], cell.second_bytes = 0;
+    } else if (cell.read_bytes == bytes[i] && cell.read_clock >= clock) {
+      cell.readers |= self, cell.read_clock = clock;
+    } else if (cell.readers == self && cell.read_clock == clock) {
+      cell.read_bytes |= bytes[i];
+    } else if (cell.read_clock == clock && (cell.readers & self) != 0 && (bytes[i] & ~cell.read_bytes) == 0) {
+      // is recorded already
+    } else if (cell.read_clock == clock && (cell.second_bytes == 0 || cell.second == agent)) {
+      add_second(agent, cell, bytes[i]);
+    } else {
+      left |= std::uint32_t{1} << i;
+    }
+  }
+  return left;
+}
+
+std::uint32_t SharedShadow::write_granules(int agent, const std::uint32_t* granules, const std::uint16_t* bytes, int count) {
+  const std::uint32_t* known = known_to(agent);
+  const std::uint32_t clock = known[agent], settled = settled_;
+  const std::uint64_t self = std::uint64_t{1} << agent;
+  std::uint32_t left = 0;
+  for (int i = 0; i < count; ++i) {
+    Cell& cell = cells_[granules[i]];
+    const bool own = cell.writer == agent && cell.write_clock == clock;  // of this epoch: the new bytes join them
+    const bool fresh = cell.write_clock <= settled || bytes[i] == kWhole;
+    const bool unread = cell.read_clock <= settled || (cell.readers == self && cell.read_clock == clock && cell.second_bytes == 0);
+    if ((cell.words | cell.pending) != 0 || known[cell.writer] < cell.write_clock || !(own || fresh) || !unread) [[unlikely]] {
+      left |= std::uint32_t{1} << i;
+      continue;
+    }
+    cell.write_bytes = static_cast<Mask>(own ? cell.write_bytes | bytes[i] : bytes[i]);
+    cell.write_clock = clock;
+    cell.writer = static_cast<std::uint16_t>(agent);
+    cell.read_bytes = static_cast<Mask>(cell.read_clock <= settled ? 0 : cell.read_bytes & ~bytes[i]);
+    cell.second_bytes = 0;
+    if (cell.read_bytes == 0) cell.readers = 0, cell.read_clock = 0;
   }
   return left;
 }

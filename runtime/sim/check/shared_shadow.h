@@ -41,6 +41,9 @@ class SharedShadow {
   std::uint32_t read_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes);
   std::uint32_t write_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes) { return overwrite_rows(agent, offsets, lanes, 0); }
   std::uint32_t issue_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes) { return overwrite_rows(agent, offsets, lanes, kWhole); }
+  // The same for parts of granules: bit i of the result stands for entry i. No granule comes twice.
+  std::uint32_t read_granules(int agent, const std::uint32_t* granules, const std::uint16_t* bytes, int count);
+  std::uint32_t write_granules(int agent, const std::uint32_t* granules, const std::uint16_t* bytes, int count);
   std::uint32_t complete_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes);
 
  private:
@@ -54,6 +57,8 @@ class SharedShadow {
     Mask write_bytes = 0;
     Mask pending = 0;               // bytes of copies not waited for
     Mask read_bytes = 0;            // bytes that every recorded reader read
+    Mask second_bytes = 0;          // bytes that one further reader has read, in the epoch read_clock, until they are all of read_bytes
+    std::uint16_t second = 0;
     std::uint32_t words = 0;        // of a split granule: the first of four cells in words_; else 0
   };
   enum class Kind : std::uint8_t { kRead, kWrite, kIssue, kComplete };
@@ -65,6 +70,7 @@ class SharedShadow {
   Verdict visit_granule(Kind kind, int agent, Cell& granule, Mask mask);
   Verdict visit_cell(Kind kind, int agent, Cell& cell, Mask mask);
   bool stale(int agent, const Cell& cell) const;
+  static void add_second(int agent, Cell& cell, Mask mask);
   bool holds(Kind kind, int agent, const Cell& granule, Mask mask) const;
   void split(Cell& granule);
   std::uint32_t overwrite_rows(int agent, const std::uint32_t* offsets, std::uint32_t lanes, Mask pending);

@@ -258,19 +258,6 @@ void check_shared_complete(Warp& warp, const std::uint32_t* offsets, std::uint32
   for (; left != 0; left &= left - 1) shadow.complete(warp.index, offsets[std::countr_zero(left)], bytes);
 }
 
-std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask) {
-  if (mask != kFullMask) return mask;
-  const std::uint64_t* a = addresses.of;
-  if (a[0] != a[1] && a[0] != a[4] && a[0] != a[8] && a[0] != a[16]) return mask;
-  std::uint32_t kept = 0;
-  for (int lane = 0; lane < kLanes; ++lane) {
-    const bool repeats = (lane >= 1 && a[lane] == a[lane - 1]) || (lane >= 4 && a[lane] == a[lane - 4]) || (lane >= 8 && a[lane] == a[lane - 8]) ||
-                         (lane >= 16 && a[lane] == a[lane - 16]);
-    kept |= static_cast<std::uint32_t>(!repeats) << lane;
-  }
-  return kept;
-}
-
 std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t mask) {
   // Aligned accesses of up to 32 bytes lie in one sector each. Mostly the sectors rise with the lane, in all lanes.
   if (mask == kFullMask) {
@@ -296,80 +283,6 @@ std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t mask) {
     count = static_cast<int>(std::unique(sectors, sectors + count) - sectors);
   }
   return static_cast<std::uint64_t>(count) * 32;
-}
-
-namespace {
-
-// The most distinct units that meet in one bank, of the lanes of the mask from `first` on.
-std::uint32_t deepest_bank(const std::uint64_t* units, std::uint32_t mask, std::uint32_t banks) {
-  std::uint64_t seen[32][kLanes];
-  std::uint8_t depth[32] = {};
-  std::uint32_t worst = mask != 0;
-  for (std::uint64_t last = ~std::uint64_t{0}; mask != 0; mask &= mask - 1) {
-    const std::uint64_t unit = units[std::countr_zero(mask)];
-    if (unit == last) continue;
-    last = unit;
-    const auto bank = static_cast<std::uint32_t>(unit % banks);
-    bool known = false;
-    for (int i = 0; i < depth[bank]; ++i) known |= seen[bank][i] == unit;
-    if (known) continue;
-    seen[bank][depth[bank]++] = unit;
-    worst = std::max<std::uint32_t>(worst, depth[bank]);
-  }
-  return worst;
-}
-
-// How many different accesses the lanes of the mask make, given what each one's address is a multiple of.
-std::uint32_t num_distinct(const std::uint64_t* accesses, std::uint32_t mask) {
-  std::uint64_t least = ~std::uint64_t{0};
-  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) least = std::min(least, accesses[std::countr_zero(rest)]);
-  std::uint64_t near = 0;  // a set of what lies within 64 of the least
-  std::uint64_t far[kLanes];
-  int count = 0;
-  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
-    const std::uint64_t distance = accesses[std::countr_zero(rest)] - least;
-    if (distance < 64)
-      near |= std::uint64_t{1} << distance;
-    else if (count == 0 || far[count - 1] != distance)
-      far[count++] = distance;
-  }
-  std::sort(far, far + count);
-  return static_cast<std::uint32_t>(std::popcount(near) + (std::unique(far, far + count) - far));
-}
-
-}  // namespace
-
-void count_shared(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask) {
-  // Units of 4, 8 or 16 bytes: a warp, half a warp or a quarter of it goes at a time, over 32, 16 or 8 units of bank.
-  const std::uint32_t shift = bytes <= 4 ? 2 : bytes <= 8 ? 3 : 4;
-  const int lanes = kLanes >> (shift - 2);
-  const std::uint32_t banks = 128u >> shift;
-  OpCounts& counts = counts_of(warp, op);
-  // Neighbouring units in lane order, the common case: no conflicts, nothing shared.
-  if (mask == kFullMask && bytes >= 4) {
-    std::uint64_t unlike = 0;
-    for (int lane = 0; lane < kLanes; ++lane) unlike |= addresses.of[lane] ^ (addresses.of[0] + static_cast<std::uint64_t>(lane) * bytes);
-    if (unlike == 0) {
-      counts.shared_wavefronts += bytes / 4;
-      counts.shared_wavefronts_ideal += bytes / 4;
-      return;
-    }
-  }
-  std::uint64_t units[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) units[lane] = addresses.of[lane] >> shift;
-  for (int first = 0; first < kLanes; first += lanes) {
-    const std::uint32_t group = lanes == kLanes ? mask : mask >> first & ((1u << lanes) - 1);
-    // Each lane in a bank of its own, mostly.
-    std::uint32_t used = 0;
-    for (int lane = first; lane < first + lanes; ++lane) used |= 1u << (units[lane] & (banks - 1));
-    const bool alone = used == (banks == 32 ? kFullMask : (1u << banks) - 1);
-    counts.shared_wavefronts += alone ? group != 0 : deepest_bank(units + first, group, banks);
-  }
-  // Distinct bytes over the whole warp: the groups may repeat each other, and narrow accesses may share a word.
-  if (bytes < 4)
-    for (int lane = 0; lane < kLanes; ++lane) units[lane] = addresses.of[lane] / bytes;
-  const std::uint64_t distinct_bytes = std::uint64_t{num_distinct(units, mask)} * bytes;
-  counts.shared_wavefronts_ideal += (distinct_bytes + 127) / 128;
 }
 
 }  // namespace bsgen::sim

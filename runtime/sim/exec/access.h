@@ -51,12 +51,7 @@ void check_shared_issue_rows(Warp& warp, const Op& op, const std::uint32_t* offs
 // cp.async that has been waited for.
 void check_shared_complete(Warp& warp, const std::uint32_t* offsets, std::uint32_t bytes, std::uint32_t mask);
 
-// `mask` without lanes that repeat the address of an earlier one at a usual distance: broadcasts are looked at once.
-std::uint32_t without_repeats(const LaneAddresses& addresses, std::uint32_t mask);
-
 // 32-byte sectors that the lanes of `mask` touch, times 32.
 std::uint64_t sector_bytes(const LaneAddresses& addresses, std::uint32_t mask);
-// Wavefronts of a shared-memory access, as DESIGN section 8 counts them.
-void count_shared(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t bytes, std::uint32_t mask);
 
 }  // namespace bsgen::sim

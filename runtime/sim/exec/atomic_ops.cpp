@@ -5,6 +5,7 @@
 #include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/fp_convert.h"
 #include "runtime/sim/exec/memory_ops.h"
+#include "runtime/sim/exec/shared_footprint.h"
 
 namespace bsgen::sim {
 namespace {

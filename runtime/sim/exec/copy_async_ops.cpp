@@ -7,6 +7,7 @@
 
 #include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/memory_ops.h"
+#include "runtime/sim/exec/shared_footprint.h"
 
 namespace bsgen::sim {
 namespace {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "runtime/sim/exec/access.h"
+#include "runtime/sim/exec/shared_footprint.h"
 #include "runtime/sim/exec/special_ops.h"
 
 namespace bsgen::sim {
@@ -122,27 +123,19 @@ void load_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses,
   counts.requested_bytes += static_cast<std::uint64_t>(std::popcount(good)) * bytes;
   counts.global_read_bytes += sector_bytes(addresses, good);
 }
-SharedRows offsets_of(const LaneAddresses& addresses) {
-  SharedRows rows;
-  for (int lane = 0; lane < kLanes; ++lane) rows.of[lane] = static_cast<std::uint32_t>(addresses.of[lane]);
-  return rows;
+void count_and_check(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, Access access, std::uint32_t mask) {
+  if (!warp.cta->launch->checks) return count_shared(warp, op, offsets, bytes, mask);
+  SharedFootprint touched;
+  count_shared(warp, op, offsets, bytes, mask, touched);
+  check_shared_footprint(warp, op, offsets, bytes, access, touched);
 }
 void load_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint32_t mask) {
   const std::uint32_t bytes = access_bytes(op);
   const Piece piece = shared_piece(warp, op, addresses, bytes, Access::kRead, mask);
   if (piece.mask != mask) zero_registers(warp, op, mask & ~piece.mask);
   if (piece.mask == 0) return;
-  Piece once = piece;
-  once.mask = without_repeats(addresses, piece.mask);
-  if (bytes == SharedShadow::kGranule) {
-    check_shared_read_rows(warp, op, offsets_of(addresses).of, once.mask);
-  } else {
-    for (std::uint32_t rest = once.mask; rest != 0; rest &= rest - 1)
-      check_shared_read(warp, op, static_cast<std::uint32_t>(addresses.of[std::countr_zero(rest)]), bytes, std::countr_zero(rest));
-  }
-  check_valid(warp, op, once, addresses, bytes, "shared");
+  count_and_check(warp, op, addresses, bytes, Access::kRead, piece.mask);
   load_piece(warp, op, piece, addresses);
-  count_shared(warp, op, addresses, bytes, piece.mask);
 }
 
 // A thread's local memory and a kernel's parameters are small blocks addressed from 0; the lanes see their own block each.
@@ -245,14 +238,8 @@ void store_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std:
   const std::uint32_t bytes = access_bytes(op);
   const Piece piece = shared_piece(warp, op, addresses, bytes, Access::kWrite, mask);
   if (piece.mask == 0) return;
-  if (bytes == SharedShadow::kGranule) {
-    check_shared_write_rows(warp, op, offsets_of(addresses).of, piece.mask);
-  } else {
-    for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1)
-      check_shared_write(warp, op, static_cast<std::uint32_t>(addresses.of[std::countr_zero(rest)]), bytes, std::countr_zero(rest));
-  }
+  count_and_check(warp, op, addresses, bytes, Access::kWrite, piece.mask);
   store_piece(warp, op, piece, addresses);
-  count_shared(warp, op, addresses, bytes, piece.mask);
 }
 void store_global(Warp& warp, const Op& op) {
   LaneAddresses addresses;

@@ -97,10 +97,14 @@ Counts compare(std::uint32_t seed, const std::vector<std::uint32_t>& sizes, bool
       continue;
     }
     const bool is_write = what >= 4, is_issue = what >= 6 && size >= 4;
-    // Whole granules go through the batched form, as the handlers do it.
+    // Mostly through the batched forms, as the handlers do it.
     SharedShadow::Verdict verdict;
     const std::uint32_t row = offset;
-    const bool left = size != 16 || (is_issue ? shadow.issue_rows(agent, &row, 1) : is_write ? shadow.write_rows(agent, &row, 1) : shadow.read_rows(agent, &row, 1)) != 0;
+    const std::uint32_t granule = offset / 16;
+    const auto bytes = static_cast<std::uint16_t>(((1u << size) - 1) << offset % 16);
+    const bool batched = below(4) != 0;
+    const bool left = !batched ? true : size != 16 ? is_issue || (is_write ? shadow.write_granules(agent, &granule, &bytes, 1) : shadow.read_granules(agent, &granule, &bytes, 1)) != 0 : 
+                      (is_issue ? shadow.issue_rows(agent, &row, 1) : is_write ? shadow.write_rows(agent, &row, 1) : shadow.read_rows(agent, &row, 1)) != 0;
     if (left) verdict = is_issue ? shadow.issue(agent, offset, size) : is_write ? shadow.write(agent, offset, size) : shadow.read(agent, offset, size);
     const std::vector<Race> races = reference.visit(agent, offset, size, is_write, is_issue);
     if (is_issue) pending[agent].push_back({offset, size});
