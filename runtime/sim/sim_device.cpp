@@ -9,6 +9,7 @@
 #include <new>
 
 #include "runtime/sim/exec/memory_map.h"
+#include "runtime/sim/exec/warp_trace.h"
 #include "runtime/sim/launch.h"
 #include "runtime/sim/sim_function.h"
 
@@ -40,6 +41,14 @@ class Simulated final : public SimDevice {
     options_.timing = schedule.timing;
     options_.seed = schedule.seed;
   }
+  void set_trace(const std::optional<TraceRequest>& request) override {
+    std::lock_guard lock(launch_mutex_);
+    trace_ = request;
+  }
+  void name_memory(std::uint64_t address, const std::string& name) override {
+    std::lock_guard lock(launch_mutex_);  // launches read names
+    if (const auto allocation = memory_->find_containing(address, 0); allocation && allocation->base == address) allocation->name = name;
+  }
   const LaunchReport& last_report() const override { return report_; }
   void mark_uninitialized(std::uint64_t address, std::size_t bytes) override {
     if (const auto allocation = memory_->find_containing(address, bytes)) allocation->set_valid(address - allocation->base, bytes, false);
@@ -57,6 +66,7 @@ class Simulated final : public SimDevice {
   DeviceInfo info_;
   std::shared_ptr<MemoryMap> memory_;
   std::mutex launch_mutex_;  // one launch at a time, as on one stream
+  std::optional<TraceRequest> trace_;
   LaunchReport report_;
 };
 
@@ -117,7 +127,13 @@ Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& con
   state.model = tensor_core_model(options_.arch);
   state.checks = options_.checks;
   try {
+    std::optional<WarpTrace> trace;
+    if (trace_) state.tracer = &trace.emplace(*trace_, state);
     report_ = run_launch(state, options_.num_threads, options_.max_diagnostics);
+    if (trace) report_.trace = trace->take();
+    report_.ctas = std::uint64_t{config.grid_x} * config.grid_y * config.grid_z;
+    report_.threads = config.threads;
+    report_.shared_bytes = state.shared_bytes;
   } catch (const std::bad_alloc&) {
     return Status(ErrorCode::kDevice, fmt::format("sim: no memory to run {} ({} threads per cta, {} bytes of local memory each)", program.entry, config.threads, program.local_bytes));
   }

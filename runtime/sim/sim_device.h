@@ -7,11 +7,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "bsgen/device.h"
+#include "runtime/sim/trace.h"
 
 namespace bsgen::sim {
 
@@ -107,6 +109,9 @@ struct LaunchReport {
   Counters counters;                          // sums over `instructions`
   std::vector<InstructionProfile> instructions;
   std::shared_ptr<const std::string> text;    // the PTX that the names point into
+  std::vector<TraceStep> trace;  // of the warp that set_trace() asked for
+  std::uint64_t ctas = 0;
+  std::uint32_t threads = 0, shared_bytes = 0;  // per cta; static and dynamic shared memory
   double seconds = 0;  // wall time of the simulation
   bool failed() const;  // holds an error
 };
@@ -118,6 +123,10 @@ class SimDevice : public Device {
   // Of the launches that follow.
   virtual void set_schedule(const Schedule& schedule) = 0;
   void set_timing(Timing timing) { set_schedule({timing, 0}); }
+  // Watches one warp of the launches that follow; they run at their usual speed otherwise. std::nullopt = none.
+  virtual void set_trace(const std::optional<TraceRequest>& request) = 0;
+  // What findings and traces call the memory that begins at this address: "x"; else it is "an allocation".
+  virtual void name_memory(std::uint64_t address, const std::string& name) = 0;
   // Of the last launch on this device. A launch whose report holds errors also returns kCheckFailed with the first message.
   virtual const LaunchReport& last_report() const = 0;
   // Marks memory as holding unknown values: reading it before writing it is reported. New allocations are so marked.

@@ -39,6 +39,13 @@ std::vector<Diagnostic> Findings::list(const Program& program, std::uint64_t end
   return made;
 }
 
+std::vector<Findings::Found> Findings::at(std::uint32_t op) const {
+  std::vector<Found> found;
+  for (auto entry = entries_.lower_bound({op, {}}); entry != entries_.end() && entry->first.first == op; ++entry)
+    found.push_back({entry->first.second, entry->second.count, entry->second.where, entry->second.message});
+  return found;
+}
+
 std::string place(const Program& program, std::uint32_t op) {
   const ptx::SourceLine& line = program.lines[op];
   std::string cuda;

@@ -30,7 +30,14 @@ class Findings {
   }
   void merge(const Findings& other);
   bool empty() const { return entries_.empty(); }
-  std::size_t size() const { return entries_.size(); }  // distinct ones
+  // What has been found at an instruction so far, by kind.
+  struct Found {
+    std::string_view kind;
+    std::uint64_t count = 0;
+    Where where;  // of the first
+    std::string message;
+  };
+  std::vector<Found> at(std::uint32_t op) const;
   // Errors before warnings, then in order of the first cta, which lies before `end`, then of the instruction; at most `limit`.
   std::vector<Diagnostic> list(const Program& program, std::uint64_t end, int limit) const;
 

@@ -64,7 +64,7 @@ Piece next_global_piece(Warp& warp, const Op& op, const LaneAddresses& addresses
     report(warp, op, Severity::kError, "out_of_bounds", first, [&] {
       if (allocation != nullptr && addresses.of[first] - allocation->base < allocation->bytes + 4096)
         return fmt::format("{} {} bytes at byte {} of {}, which ends at {}", verb(access), bytes, addresses.of[first] - allocation->base,
-                           allocation->name.empty() ? "an allocation" : "variable " + allocation->name, allocation->bytes);
+                           allocation->noun(), allocation->bytes);
       return fmt::format("{} {} bytes at {}", verb(access), bytes, launch.memory_map->describe(addresses.of[first]));
     });
     mask &= mask - 1;
@@ -97,7 +97,7 @@ Piece next_global_piece(Warp& warp, const Op& op, const LaneAddresses& addresses
     const int lane = std::countr_zero(misaligned);
     report(warp, op, Severity::kError, "misaligned", lane, [&] {
       return fmt::format("{} {} bytes at byte {} of {}, not a multiple of {}", verb(access), bytes, addresses.of[lane] - allocation->base,
-                         allocation->name.empty() ? "an allocation" : "variable " + allocation->name, align);
+                         allocation->noun(), align);
     });
     inside &= ~misaligned;
   }
@@ -180,7 +180,7 @@ void check_valid(Warp& warp, const Op& op, const Piece& piece, const LaneAddress
       if (piece.allocation == nullptr)
         return fmt::format("reads {} bytes at {} offset {}; byte {} was never written", bytes, space, offset, offset + first);
       return fmt::format("reads {} bytes at byte {} of {} of {} bytes; byte {} was never written", bytes, offset,
-                         piece.allocation->name.empty() ? "an allocation" : "variable " + piece.allocation->name, piece.allocation->bytes, offset + first);
+                         piece.allocation->noun(), piece.allocation->bytes, offset + first);
     });
   }
 }

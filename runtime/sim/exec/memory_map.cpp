@@ -15,7 +15,7 @@ constexpr std::size_t kMaxFreed = 4096;
 }  // namespace
 
 Allocation::Allocation(std::uint64_t base, std::uint64_t bytes, bool writable, std::string name)
-    : base(base), bytes(bytes), writable(writable), name(std::move(name)),
+    : base(base), bytes(bytes), writable(writable), name(std::move(name)), is_variable(!this->name.empty()),
       data(new (std::nothrow) std::byte[bytes]), valid(new (std::nothrow) std::uint8_t[bytes]) {}
 
 void Allocation::set_valid(std::uint64_t offset, std::uint64_t size, bool is_valid) {
@@ -23,6 +23,8 @@ void Allocation::set_valid(std::uint64_t offset, std::uint64_t size, bool is_val
   if (!is_valid && size > 0) all_valid = false;
   if (is_valid && offset == 0 && size == bytes) all_valid = true;
 }
+
+std::string Allocation::noun() const { return name.empty() ? "an allocation" : is_variable ? "variable " + name : name; }
 
 Allocation* find(const MemorySnapshot& snapshot, std::uint64_t address) {
   auto after = std::upper_bound(snapshot.begin(), snapshot.end(), address,
@@ -81,7 +83,7 @@ std::string MemoryMap::describe(std::uint64_t address) const {
   const auto after = live_.upper_bound(address);
   if (after != live_.begin()) {
     const Allocation& before = *std::prev(after)->second;
-    const std::string what = before.name.empty() ? "an allocation" : "variable " + before.name;
+    const std::string what = before.noun();
     if (address - before.base < before.bytes + kGapBytes / 2)
       return fmt::format("byte {} of {} of {} bytes", address - before.base, what, before.bytes);
   }

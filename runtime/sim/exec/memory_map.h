@@ -33,7 +33,9 @@ struct Allocation {
   const std::uint64_t base;
   const std::uint64_t bytes;
   const bool writable;
-  const std::string name;             // of a module variable; empty for allocated memory
+  std::string name;                   // of a module variable, or given to allocated memory; set while nothing runs
+  const bool is_variable;
+  std::string noun() const;           // "variable table", "x", "an allocation"
   std::unique_ptr<std::byte[]> data;
   std::unique_ptr<std::uint8_t[]> valid;  // one per byte, 0xff = holds a value
   std::atomic<bool> all_valid{false};     // then `valid` need not be looked at
