@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "runtime/sim/sim_device.h"
+
 namespace bsgen::verify {
 namespace {
 
@@ -68,6 +70,12 @@ Expected<StagedOperands> StagedOperands::stage(std::shared_ptr<Device> device, c
   BSGEN_ASSIGN(staged.y_, staged.put(operands.y, false));
   for (const auto& [name, tensor] : operands.tensors) {
     BSGEN_ASSIGN(staged.tensors_[name], staged.put(tensor, false));
+  }
+  if (auto* sim = dynamic_cast<sim::SimDevice*>(staged.device_.get())) {  // so that findings can say whose memory it is
+    sim->name_memory(staged.x_.buffer.address(), "x");
+    sim->name_memory(staged.w_.buffer.address(), "w");
+    sim->name_memory(staged.y_.buffer.address(), "y");
+    for (const auto& [name, tensor] : staged.tensors_) sim->name_memory(tensor.buffer.address(), name);
   }
   return staged;
 }

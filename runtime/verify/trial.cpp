@@ -1,7 +1,10 @@
 #include "runtime/verify/trial.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "runtime/launch/loaded_kernel.h"
 #include "runtime/verify/execution.h"
@@ -22,43 +25,86 @@ Expected<HostTensor> launch(const Kernel& kernel, StagedOperands& staged, sim::S
   return HostTensor{};
 }
 
-void take_report(const sim::LaunchReport& report, bool strict, Trial& trial) {
+void take_report(const sim::LaunchReport& report, const sim::Schedule& schedule, bool strict, Trial& trial) {
   for (const sim::Diagnostic& found : report.diagnostics) {
     const bool known = std::any_of(trial.diagnostics.begin(), trial.diagnostics.end(), [&](const sim::Diagnostic& each) {
       return each.kind == found.kind && each.ptx_line == found.ptx_line;
     });
-    if (known) continue;  // both timings find most mistakes
-    trial.diagnostics.push_back(found);
+    if (known) continue;  // every schedule finds most mistakes
+    trial.diagnostics.push_back({found, schedule.text()});
     if (found.severity == sim::Severity::kError || strict) trial.failures.push_back(found.message);
   }
+}
+
+// Where element `index` of the output's memory stands in the matrix: "(3, 17)", "(head, row, col)" in stacks.
+std::string place_of(const Layout& layout, const Problem& problem, const HostTensor& tensor, std::int64_t index) {
+  std::int64_t head, row, col;
+  if (problem.op == Op::kUpdate) {
+    const BlockShape block = layout.block();
+    const std::int64_t elements = std::int64_t{block.rows} * block.cols, value = index / elements, within = index % elements;
+    const auto offsets = layout.row_offsets();
+    const std::int64_t list = std::upper_bound(offsets.begin(), offsets.end(), value) - offsets.begin() - 1;
+    head = list / layout.grid_rows();
+    row = list % layout.grid_rows() * block.rows + within / block.cols;
+    col = std::int64_t{layout.block_cols()[value]} * block.cols + within % block.cols;
+  } else {
+    head = index / (tensor.rows * tensor.cols);
+    row = index / tensor.cols % tensor.rows;
+    col = index % tensor.cols;
+    if (problem.activations == Activations::kCol) std::swap(row, col);
+  }
+  return layout.heads() > 1 ? fmt::format("({}, {}, {})", head, row, col) : fmt::format("({}, {})", row, col);
+}
+
+// "(3, 17), 1.5 and 1.25": the first element in memory order whose bits differ.
+std::string first_difference(const Layout& layout, const Problem& problem, const HostTensor& one, const HostTensor& other) {
+  const std::size_t size = size_bytes(one.dtype), row_elements = static_cast<std::size_t>(one.rows * one.cols);
+  const auto [at, there] = std::mismatch(one.bytes.begin(), one.bytes.end(), other.bytes.begin());
+  const auto index = static_cast<std::size_t>(at - one.bytes.begin()) / size;
+  const auto value = [&](const HostTensor& tensor) {
+    const auto head = static_cast<std::int64_t>(index / row_elements), within = static_cast<std::int64_t>(index % row_elements);
+    if (is_poison(tensor, head, within / tensor.cols, within % tensor.cols)) return std::string("nothing (never written)");
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, tensor.bytes.data() + index * size, size);
+    return fmt::format("{:.9g} ({:#x})", tensor.at(head, within / tensor.cols, within % tensor.cols), bits);
+  };
+  return fmt::format("{}: {} and {}", place_of(layout, problem, one, static_cast<std::int64_t>(index)), value(one), value(other));
 }
 
 }  // namespace
 
 Expected<Trial> run_trial(const Kernel& kernel, const Layout& layout, const Problem& problem, const Operands& operands,
                           const TrialOptions& options) {
-  const auto say = [&](std::string_view what) {
+  const auto say = [&](const std::string& what) {
     if (options.progress) options.progress(what);
   };
   const std::shared_ptr<Device>& device = kernel.loaded().device;
   auto* sim = dynamic_cast<sim::SimDevice*>(device.get());
   Trial trial;
   BSGEN_ASSIGN(StagedOperands staged, StagedOperands::stage(device, problem, operands));
-  say(sim ? "running, asynchronous work as early as is legal" : "running");
-  if (sim) sim->set_timing(sim::Timing::kEarly);
-  BSGEN_ASSIGN(trial.result, launch(kernel, staged, sim, trial));
-  if (sim) {
-    trial.counters = sim->last_report().counters;
-    take_report(sim->last_report(), options.strict, trial);
-    say("running, asynchronous work as late as is legal");
-    BSGEN_TRY(staged.reset_output());
-    sim->set_timing(sim::Timing::kLate);
-    auto late = launch(kernel, staged, sim, trial);
-    sim->set_timing(sim::Timing::kEarly);
-    BSGEN_TRY(late);
-    take_report(sim->last_report(), options.strict, trial);
-    if (late->bytes != trial.result.bytes)
-      trial.failures.push_back("the outputs differ between asynchronous work as early and as late as is legal; a wait or a barrier is missing");
+  if (!sim) {
+    say("running");
+    BSGEN_ASSIGN(trial.result, launch(kernel, staged, sim, trial));
+  }
+  for (std::size_t i = 0; sim && i < options.schedules.size(); ++i) {
+    const sim::Schedule& schedule = options.schedules[i];
+    say(fmt::format("running, schedule {}", schedule.text()));
+    if (i > 0) BSGEN_TRY(staged.reset_output());
+    sim->set_schedule(schedule);
+    sim->set_trace(i == 0 ? options.trace : std::nullopt);
+    auto result = launch(kernel, staged, sim, trial);
+    sim->set_schedule({});
+    sim->set_trace(std::nullopt);
+    BSGEN_TRY(result);
+    take_report(sim->last_report(), schedule, options.strict, trial);
+    if (i == 0) {
+      trial.result = *std::move(result);
+      trial.report = sim->last_report();
+      trial.counters = trial.report.counters;
+    } else if (result->bytes.size() == trial.result.bytes.size() && result->bytes != trial.result.bytes) {
+      trial.failures.push_back(fmt::format("the outputs of schedules {} and {} differ, first at {}; a wait, a barrier or a fence is missing",
+                                           options.schedules[0].text(), schedule.text(), first_difference(layout, problem, trial.result, *result)));
+    }
   }
   if (trial.result.bytes.size() != operands.output(problem.op).bytes.size()) return trial;
   say("judging");
