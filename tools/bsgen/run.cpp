@@ -1,7 +1,9 @@
 // bsgen run: executes a kernel on reproducible random data and judges the output against a float64 reference.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,7 +14,9 @@
 #include "runtime/launch/loaded_kernel.h"
 #include "runtime/verify/trial.h"
 #include "tools/bsgen/cli.h"
+#include "tools/bsgen/command_line.h"
 #include "tools/bsgen/plan_text.h"
+#include "tools/bsgen/quotes.h"
 #include "tools/bsgen/run_report.h"
 #include "tools/bsgen/stages.h"
 #include "tools/bsgen/text.h"
@@ -24,7 +28,8 @@ struct RunArguments {
   PlanArguments plan;
   std::int64_t tokens = -1;
   std::string device, cuda_file, ptx_file, save, inputs = "normal";
-  bool strict = false, plant_nonfinite = false;
+  std::string schedule, trace, gpu;
+  bool strict = false, plant_nonfinite = false, profile = false;
 };
 
 Status wrong(std::string message) { return Status(ErrorCode::kInvalidArgument, std::move(message)); }
@@ -78,6 +83,7 @@ Expected<std::shared_ptr<Device>> device_for(const std::string& name, const Plan
 
 struct Built {
   plan::Schedule schedule;
+  codegen::KernelSource source;
   KernelImage image;
 };
 
@@ -85,14 +91,14 @@ struct Built {
 Expected<Built> build(const RunArguments& a, const PlanRequest& request, const Planned& planned, const Device& device) {
   if (a.cuda_file.empty() && a.ptx_file.empty()) {
     BSGEN_ASSIGN(Imaged imaged, make_image(a.plan, request, planned));
-    return Built{std::move(imaged.sourced.schedule), std::move(imaged.image)};
+    return Built{std::move(imaged.sourced.schedule), std::move(imaged.sourced.source), std::move(imaged.image)};
   }
   BSGEN_ASSIGN(Sourced sourced, make_source(request, planned.plan));
-  Built built{std::move(sourced.schedule), {}};
+  Built built{std::move(sourced.schedule), std::move(sourced.source), {}};
   if (!a.ptx_file.empty()) {
     BSGEN_ASSIGN(built.image.ptx, read_source("--ptx", a.ptx_file));
     built.image.arch = planned.plan.arch;
-    built.image.entry = sourced.source.entry;
+    built.image.entry = built.source.entry;
     if (device.info().kind != "cuda") return built;  // the simulated device reads PTX; the driver assembles where nvJitLink is missing
     auto toolchain = nvrtc::open_toolchain(environment().cuda_dir);
     if (!toolchain && toolchain.status().code() == ErrorCode::kMissing) return built;
@@ -100,26 +106,80 @@ Expected<Built> build(const RunArguments& a, const PlanRequest& request, const P
     BSGEN_ASSIGN(built.image, nvrtc::assemble(**toolchain, built.image.ptx, built.image.entry, planned.plan.arch));
     return built;
   }
-  BSGEN_ASSIGN(sourced.source.cuda, read_source("--cuda", a.cuda_file));
+  BSGEN_ASSIGN(built.source.cuda, read_source("--cuda", a.cuda_file));
   BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(environment().cuda_dir));
-  sourced.source.name = std::filesystem::path(a.cuda_file).filename().string();
-  BSGEN_ASSIGN(built.image, nvrtc::compile(*toolchain, sourced.source, planned.plan.arch));
+  built.source.name = std::filesystem::path(a.cuda_file).filename().string();
+  BSGEN_ASSIGN(built.image, nvrtc::compile(*toolchain, built.source, planned.plan.arch));
   return built;
+}
+
+// "early,late": one launch each, all of which must give the same bits.
+Expected<std::vector<sim::Schedule>> parse_schedules(std::string_view text) {
+  std::vector<sim::Schedule> schedules;
+  for (;;) {
+    const std::size_t comma = text.find(',');
+    BSGEN_ASSIGN(const sim::Schedule schedule, sim::Schedule::parse(text.substr(0, comma)));
+    schedules.push_back(schedule);
+    if (comma == std::string_view::npos) return schedules;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+// What only the simulated device can do.
+Status check_device(const RunArguments& a, const Device& device) {
+  if (device.info().kind == "sim") return {};
+  const char* option = !a.schedule.empty() ? "--schedule" : !a.trace.empty() ? "--trace" : a.profile ? "--profile" : !a.gpu.empty() ? "--gpu" : nullptr;
+  if (option == nullptr) return {};
+  return wrong(fmt::format("run: {} is for the simulated device, this one is {}; add --device sim", option, device.info().name));
+}
+
+Expected<const plan::Machine*> machine_for(const std::string& name, const Arch& arch) {
+  if (name.empty()) return &plan::machine(arch);
+  const plan::Machine* machine = plan::find_machine(name);
+  if (machine == nullptr) {
+    std::vector<std::string> names;
+    for (const plan::Machine& each : plan::machines()) names.emplace_back(each.name);
+    return wrong(fmt::format("run: --gpu \"{}\" is not known; the nearest is {} (there are {})", name, nearest(name, names), fmt::join(names, ", ")));
+  }
+  if (machine->arch < arch.number)
+    return wrong(fmt::format("run: --gpu {} is sm_{}, the kernel is for {}; add --arch sm_{}", machine->name, machine->arch, arch.name(), machine->arch));
+  return machine;
+}
+
+// A refusal that names a PTX line shows the line.
+Status with_quote(const Status& status, const std::string& ptx, const codegen::KernelSource& source) {
+  const std::size_t at = status.message().find("ptx line ");
+  if (at == std::string::npos) return status;
+  const std::string lines = quote(Quotes(ptx, source), std::atoi(status.message().c_str() + at + 9), "  ");
+  return Status(status.code(), fmt::format("{}\n{}", status.message(), lines.substr(0, lines.empty() ? 0 : lines.size() - 1)));
 }
 
 Expected<int> run(const RunArguments& a) {
   BSGEN_TRY(check(a));
+  verify::TrialOptions options{.strict = a.strict};
+  std::optional<TraceArguments> trace;
+  if (!a.schedule.empty()) {
+    BSGEN_ASSIGN(options.schedules, parse_schedules(a.schedule));
+  }
+  if (!a.trace.empty()) {
+    BSGEN_ASSIGN(trace, parse_trace(a.trace));
+    options.trace = trace->request;
+  }
   BSGEN_ASSIGN(const verify::Inputs inputs, verify::parse_inputs(a.inputs));
   const std::string device_name = a.device.empty() ? environment().device : a.device;
   BSGEN_ASSIGN(std::shared_ptr<Device> device, Device::open(device_name));
+  BSGEN_TRY(check_device(a, *device));
   BSGEN_ASSIGN(const PlanRequest request, resolve(a.plan, device.get()));
   BSGEN_ASSIGN(device, device_for(device_name, request, device));
 
   Progress progress;
   progress.say("planning and compiling");
   BSGEN_ASSIGN(const Planned planned, make_plan(request));
+  BSGEN_ASSIGN(const plan::Machine* machine, machine_for(a.gpu, planned.plan.arch));
   BSGEN_ASSIGN(const Built built, build(a, request, planned, *device));
-  BSGEN_ASSIGN(const Kernel kernel, runtime::load_kernel(device, planned.plan, built.schedule, built.image));
+  const auto loaded = runtime::load_kernel(device, planned.plan, built.schedule, built.image);
+  if (!loaded) return with_quote(loaded.status(), built.image.ptx, built.source);
+  const Kernel& kernel = *loaded;
 
   progress.say("drawing operands");
   const std::uint64_t seed = a.plan.mask.seed.value_or(0);
@@ -129,7 +189,7 @@ Expected<int> run(const RunArguments& a) {
   RunOutcome outcome;
   outcome.device = device->info();
   outcome.tokens = a.tokens;
-  const verify::TrialOptions options{.strict = a.strict, .progress = [&](std::string_view what) { progress.say(what); }};
+  options.progress = [&](std::string_view what) { progress.say(what); };
   BSGEN_ASSIGN(outcome.trial, verify::run_trial(kernel, request.layout, request.problem, operands, options));
   progress.clear();
 
@@ -137,6 +197,17 @@ Expected<int> run(const RunArguments& a) {
   outcome.digest = verify::output_digest(outcome.trial.result, transposed);
   outcome.floor_bytes = verify::floor_bytes(request.layout, request.problem, a.tokens);
   outcome.useful_flops = verify::useful_flops(request.layout, request.problem, a.tokens);
+  const Quotes quotes(built.image.ptx, built.source);
+  outcome.quotes = &quotes;
+  if (device->info().kind == "sim") {
+    for (const sim::Schedule& schedule : options.schedules) outcome.schedules.push_back(schedule.text());
+    const sim::LaunchReport& report = outcome.trial.report;
+    outcome.occupancy = occupancy(Arch{machine->arch}, *machine, built.image.resources.registers, report.shared_bytes, report.threads);
+    outcome.prediction =
+        predict(work_of(report, outcome.floor_bytes, outcome.useful_flops, request.problem.dtype, built.image.ptx), *machine);
+    outcome.trace = trace;
+    if (a.profile) outcome.profile = make_profile(report, quotes, *machine, request.problem.dtype == DType::kTf32);
+  }
   if (!a.save.empty()) BSGEN_TRY(save_run(a.save, request, operands, outcome));
   BSGEN_TRY(a.plan.json ? print_json(run_json(request, planned.plan, outcome)) : print(run_text(request, planned.plan, outcome)));
   if (a.plan.json)
@@ -158,12 +229,18 @@ void add_run(CLI::App& app, Action& action) {
   group(verb->add_option("--save", a->save, "write operands, output and layout there as .npy, with a README.txt")->type_name("DIR"), "Run");
   group(verb->add_option("--inputs", a->inputs, "normal (drawn with --seed, variance 1), ones, or index (small integers that tell places); default normal")->type_name("KIND"), "Run");
   group(verb->add_flag("--plant-nonfinite", a->plant_nonfinite, "put Inf and NaN into X (dY for bprop): absent blocks must contribute nothing"), "Run");
+  group(verb->add_option("--schedule", a->schedule, "sim: early, late, seed:N or a list of them, one launch each with equal bits; default early,late")->type_name("LIST"), "Simulated device");
+  group(verb->add_flag("--profile", a->profile, "sim: what each PTX line and each CUDA line spent, hottest first"), "Simulated device");
+  group(verb->add_option("--trace", a->trace, "sim: cta=X[:Y[:Z]],warp=W[,from=PTXLINE][,steps=N][,lane=L][,until=finding]: what one warp did, instruction by instruction")->type_name("WHAT"), "Simulated device");
+  group(verb->add_option("--gpu", a->gpu, "sim: the GPU that the time is predicted for; default: one of the architecture; a name that is not known lists all")->type_name("NAME"), "Simulated device");
   group(verb->add_flag("--strict", a->strict, "warnings of the simulated device fail the run too"), "Run");
   verb->footer("\nExamples: on a GPU, or simulated where there is none; an edited kernel; the counters\n"
                "  bsgen run layer.smtx --block 32 --keep 0.1 --tokens 256\n"
                "  bsgen run mask.npy --tokens 77 --device sim --cuda edited.cu\n"
-               "  bsgen run random:32x32:density=0.1 --tokens 128 --device sim --json\n\n"
-               "On sim, asynchronous copies land as early and then as late as is legal, and both must give the same output.\n"
+               "  bsgen run random:32x32:density=0.1 --tokens 128 --device sim --json\n"
+               "  bsgen run mask.npy --tokens 77 --device sim --profile\n"
+               "  bsgen run mask.npy --tokens 77 --device sim --ptx edited.ptx --trace cta=0,warp=1,until=finding\n\n"
+               "On sim, asynchronous work lands as early and then as late as is legal, and both must give the same bits.\n"
                "Exit status 0: every output is within its bound; 1: not, or the device found a mistake; 2 and 3: it could not run.");
   verb->callback([a, &action] { action = [a] { return run(*a); }; });
 }

@@ -1,9 +1,12 @@
 #include "tools/bsgen/run_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
+#include <map>
 
 #include "runtime/verify/npy.h"
 #include "tools/bsgen/plan_text.h"
@@ -26,16 +29,36 @@ std::string ratio(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? "" : fmt::format(" ({})", percent(static_cast<double>(part) / static_cast<double>(whole)));
 }
 
+// The options that show a finding as it happens, in the same run.
+std::string show_options(const verify::Finding& finding, const RunOutcome& outcome) {
+  const bool first = !outcome.schedules.empty() && finding.schedule == outcome.schedules.front();
+  return fmt::format("{}--trace {}", first ? "" : fmt::format("--schedule {} ", finding.schedule), trace_words(finding.cta, finding.warp));
+}
+
+// A finding, whole with what stands there, as a compiler shows an error.
+std::string finding_text(const verify::Finding& finding, const RunOutcome& outcome, bool whole) {
+  const bool error = finding.severity == sim::Severity::kError;
+  std::string text = fmt::format("{}{} {}{}\n", whole ? "\n" : "", error ? red("error:") : "warning:", finding.message,
+                                 finding.count > 1 ? fmt::format(" ({} times)", finding.count) : std::string());
+  if (!whole) return text;
+  if (outcome.quotes != nullptr) text += quote(*outcome.quotes, finding.ptx_line, "  ");
+  if (finding.warp >= 0) text += fmt::format("  to see it, add {}\n", show_options(finding, outcome));
+  return text;
+}
+
 }  // namespace
 
 std::string run_text(const PlanRequest& request, const plan::KernelPlan& plan, const RunOutcome& outcome) {
-  std::string text = bold(request_text(request)) + "\n";
+  std::string text;
+  if (outcome.trace) text += trace_text(*outcome.trace, outcome.trial.report.trace, *outcome.quotes) + "\n";
+  if (outcome.profile) text += profile_text(*outcome.profile, *outcome.quotes) + "\n";
+  text += bold(request_text(request)) + "\n";
   const auto line = [&](const char* what, const std::string& value) { text += fmt::format("  {:<11}{}\n", what, value); };
   line("device", fmt::format("{}, {}{}", outcome.device.name, outcome.device.model, outcome.device.note.empty() ? "" : "; " + outcome.device.note));
   line("plan", fmt::format("tier {}, {}", name(plan.tier), tile_text(plan, plan.tile)));
   line("tokens", std::to_string(outcome.tokens));
   const verify::Verdict& verdict = outcome.trial.verdict;
-  line("worst", verdict.worst_at.empty() ? "no outputs" : fmt::format("{} of its bound at {}", significant(finite(verdict.worst_error)), verdict.worst_at));
+  line("worst", verdict.worst_at.empty() ? "no outputs" : verdict.worst_error > 1e30 ? fmt::format("infinitely far out of its bound at {}", verdict.worst_at) : fmt::format("{} of its bound at {}", significant(finite(verdict.worst_error)), verdict.worst_at));
   line("relative", fmt::format("{}{}", significant(finite(verdict.relative_error)),
                                verdict.relative_limit > 0 ? fmt::format(", {} allowed", significant(verdict.relative_limit)) : ""));
   line("digest", outcome.digest);
@@ -47,12 +70,20 @@ std::string run_text(const PlanRequest& request, const plan::KernelPlan& plan, c
     line("shared", fmt::format("{} wavefronts, {} ideal", c.shared_wavefronts, c.shared_wavefronts_ideal));
     if (c.mma_flops_issued > 0)
       line("tensor", fmt::format("{} FLOP issued, {} useful{}", c.mma_flops_issued, outcome.useful_flops, ratio(outcome.useful_flops, c.mma_flops_issued)));
-    line("executed", fmt::format("{} warp instructions in {} s, copies early and late", c.warp_instructions, significant(outcome.trial.seconds)));
+    line("executed", fmt::format("{} warp instructions in {} s, {} {}", c.warp_instructions, significant(outcome.trial.seconds),
+                                 outcome.schedules.size() == 1 ? "schedule" : "schedules", fmt::join(outcome.schedules, ", ")));
+    line("occupancy", occupancy_text(outcome.occupancy));
+    line("time", prediction_text(outcome.prediction));
+    line("", prediction_parts(outcome.prediction));
   }
-  for (const sim::Diagnostic& each : outcome.trial.diagnostics)
-    line(each.severity == sim::Severity::kError ? "error" : "warning",
-         each.count > 1 ? fmt::format("{} ({} times)", each.message, each.count) : each.message);
-  for (const std::string& failure : outcome.trial.failures) line("failed", failure);
+  std::map<std::string, int> shown;  // a mistake of one kind mostly shows at many places: the first ones are quoted
+  for (const verify::Finding& finding : outcome.trial.diagnostics) text += finding_text(finding, outcome, shown[finding.kind]++ < 2);
+  if (!outcome.trial.diagnostics.empty()) text += "\n";
+  for (const std::string& failure : outcome.trial.failures) {
+    const bool shown = std::any_of(outcome.trial.diagnostics.begin(), outcome.trial.diagnostics.end(),
+                                   [&](const verify::Finding& finding) { return finding.message == failure; });
+    if (!shown) line("failed", failure);
+  }
   return text + (outcome.passed() ? green("passed") : red("failed")) + "\n";
 }
 
@@ -77,11 +108,22 @@ Json run_json(const PlanRequest& request, const plan::KernelPlan& plan, const Ru
                {"output_digest", outcome.digest}};
   if (!on_sim(outcome)) return json;
   json["diagnostics"] = Json::array();
-  for (const sim::Diagnostic& each : outcome.trial.diagnostics)
+  for (const verify::Finding& each : outcome.trial.diagnostics) {
+    Json places = Json::array();
+    for (const Quotes::Place& place : outcome.quotes->cuda_places(each.ptx_line))
+      places.push_back({{"file", place.file}, {"line", place.line}, {"text", place.text}});
     json["diagnostics"].push_back({{"severity", each.severity == sim::Severity::kError ? "error" : "warning"},
                                    {"kind", each.kind},
                                    {"message", each.message},
-                                   {"ptx_line", each.ptx_line}});
+                                   {"ptx_line", each.ptx_line},
+                                   {"count", each.count},
+                                   {"schedule", each.schedule},
+                                   {"cta", each.cta},
+                                   {"warp", each.warp},
+                                   {"ptx_text", outcome.quotes->ptx_line(each.ptx_line)},
+                                   {"cuda", std::move(places)},
+                                   {"show", each.warp < 0 ? "" : show_options(each, outcome)}});
+  }
   const sim::Counters& c = outcome.trial.counters;
   json["counters"] = {{"global_read_bytes", c.global_read_bytes},
                       {"global_write_bytes", c.global_write_bytes},
@@ -91,6 +133,11 @@ Json run_json(const PlanRequest& request, const plan::KernelPlan& plan, const Ru
                       {"mma_flops_issued", c.mma_flops_issued},
                       {"mma_flops_useful", outcome.useful_flops},
                       {"warp_instructions", c.warp_instructions}};
+  json["schedules"] = outcome.schedules;
+  json["occupancy"] = occupancy_json(outcome.occupancy);
+  json["prediction"] = prediction_json(outcome.prediction);
+  if (outcome.profile) json["profile"] = profile_json(*outcome.profile);
+  if (outcome.trace) json["trace"] = trace_json(outcome.trial.report.trace);
   return json;
 }
 

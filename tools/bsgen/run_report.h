@@ -2,11 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/verify/trial.h"
 #include "tools/bsgen/cli.h"
+#include "tools/bsgen/predict.h"
+#include "tools/bsgen/profile.h"
+#include "tools/bsgen/quotes.h"
 #include "tools/bsgen/text.h"
+#include "tools/bsgen/trace_text.h"
 
 namespace bsgen::cli {
 
@@ -16,6 +22,13 @@ struct RunOutcome {
   verify::Trial trial;
   std::string digest;
   std::uint64_t floor_bytes = 0, useful_flops = 0;
+  const Quotes* quotes = nullptr;
+  // On sim.
+  std::vector<std::string> schedules = {};
+  Occupancy occupancy = {};
+  Prediction prediction = {};
+  std::optional<TraceArguments> trace = {};  // --trace was given
+  std::optional<Profile> profile = {};       // --profile was given
   bool passed() const { return trial.failures.empty(); }
 };
 

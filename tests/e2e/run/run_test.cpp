@@ -41,7 +41,8 @@ TEST_CASE("a_run_on_sim_prints_exactly_the_promised_json_keys") {
   std::vector<std::string> keys;
   for (const auto& [key, value] : object.items()) keys.push_back(key);
   std::vector<std::string> wanted = {"schema", "device", "arch", "op", "dtype", "out_dtype", "tier", "rows", "cols", "block", "nonzero_blocks", "tokens",
-                                     "worst_error", "worst_at", "relative_error", "passed", "output_digest", "diagnostics", "counters"};
+                                     "worst_error", "worst_at", "relative_error", "passed", "output_digest", "diagnostics", "counters",
+                                     "schedules", "occupancy", "prediction"};
   std::sort(wanted.begin(), wanted.end());
   CHECK(keys == wanted);
   CHECK(object["schema"] == 1);

@@ -80,6 +80,71 @@ TEST_CASE("view_keys") {
   CHECK(json["bytes"] == std::filesystem::file_size(folder / "p.html"));
 }
 
+// A kernel of our own in PTX, so that this needs no NVRTC.
+Json run_rows(const std::string& more) {
+  const TemporaryFolder folder;
+  const std::string mask = "full:1x1 --block 32 --dtype fp32 --arch sm_80 ", path = (folder / "k.ptx").string();
+  std::string text = read_file(BSGEN_ROWS_PTX);
+  text.replace(text.find("ENTRY("), 5, run_json("explain " + mask + "--json")["entry"].get<std::string>());
+  std::ofstream(path) << text;
+  return run_json("run " + mask + "--tokens 4 --device sim --json --ptx " + path + " " + more);
+}
+
+TEST_CASE("run_keys_on_the_simulated_device") {
+  const Json json = run_rows("");
+  const std::string all =
+      "schema device arch op dtype out_dtype tier rows cols block nonzero_blocks tokens worst_error worst_at relative_error passed output_digest diagnostics "
+      "counters schedules occupancy prediction";
+  CHECK(keys(json) == all);
+  CHECK(json["schedules"] == Json({"early", "late"}));
+  CHECK(keys(json["occupancy"]) ==
+        "ctas_per_sm limit warps_per_sm max_warps_per_sm registers shared_bytes threads by_registers by_shared_memory by_threads by_ctas");
+  CHECK(json["occupancy"]["registers"].is_null());  // nothing was assembled
+  CHECK(keys(json["prediction"]) == "kind gpu predicted_us bound roofline_us roofline_fraction stretch resources");
+  CHECK(json["prediction"]["kind"] == "predicted, not measured");
+  CHECK(json["prediction"]["gpu"] == "A100");
+  CHECK(keys(json["prediction"]["resources"][0]) == "name predicted_us rate_confirmed");
+  CHECK(keys(run_rows("--profile --trace steps=3")) == all + " profile trace");
+}
+
+TEST_CASE("profile_and_trace_keys_and_sums") {
+  const Json json = run_rows("--profile --trace warp=2,from=26,steps=3 --gpu H200 --schedule seed:3");
+  CHECK(json["schedules"] == Json({"seed:3"}));
+  CHECK(json["prediction"]["gpu"] == "H200");
+  const Json& profile = json["profile"];
+  CHECK(keys(profile) == "classes cuda_lines instructions");
+  CHECK(keys(profile["instructions"][0]) ==
+        "ptx_line opcode class predicted_share executions skipped active_lanes waits requested_bytes global_read_bytes global_write_bytes shared_wavefronts "
+        "shared_wavefronts_ideal mma_flops cuda_file cuda_line");
+  std::uint64_t executed = 0, of_classes = 0, read = 0;
+  double share = 0, before = 1;
+  for (const Json& each : profile["instructions"]) {
+    executed += each["executions"].get<std::uint64_t>();
+    read += each["global_read_bytes"].get<std::uint64_t>();
+    share += each["predicted_share"].get<double>();
+    CHECK(each["predicted_share"].get<double>() <= before);  // hottest first
+    before = each["predicted_share"].get<double>();
+  }
+  for (const auto& [name, count] : profile["classes"].items()) of_classes += count.get<std::uint64_t>();
+  CHECK(share == Approx(1));
+  CHECK(executed == json["counters"]["warp_instructions"]);
+  CHECK(of_classes == executed);
+  CHECK(read == json["counters"]["global_read_bytes"]);
+  // Four warps run the loop of eight instructions 32 times.
+  for (const Json& each : profile["instructions"])
+    if (each["opcode"] == "fma.rn.f32") CHECK(each["executions"] == 4 * 32);
+
+  REQUIRE(json["trace"].size() == 3);
+  const Json& step = json["trace"][0];
+  CHECK(keys(step) == "number ptx_line cuda_line cuda_file text active mask changes accesses events findings");
+  CHECK(step["text"] == "ld.global.f32 %f1, [%rd8]");
+  CHECK(keys(step["changes"][0]) == "register bytes before after");
+  CHECK(step["changes"][0]["before"].is_null());
+  CHECK(step["changes"][0]["after"].size() == 32);
+  CHECK(keys(step["accesses"][0]) == "verb bytes object offset");
+  CHECK(step["accesses"][0]["object"][31] == "x");
+}
+
 TEST_CASE("bench_keys") {
   const Json json = run_json("bench --suite foundation --only planning --json",
                              run_tool("bench --suite foundation --only planning").status);

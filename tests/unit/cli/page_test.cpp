@@ -160,6 +160,28 @@ TEST_CASE("a_page_of_600000_blocks_takes_at_most_5_mb") {
   }
 }
 
+TEST_CASE("a_run_brings_its_prediction_its_occupancy_and_the_heat_of_its_lines") {
+  const Made made = make("full:2x2", 32, Op::kFprop);
+  KernelImage image;
+  image.ptx = "one\ntwo\nthree\nfour\n";
+  PageInput input = made.input("m");
+  input.image = &image;
+  PageRun& run = input.run.emplace();
+  run.verdict.passed = true;
+  run.report.instructions.resize(3);
+  run.report.instructions[0] = {.ptx_line = 2, .kind = sim::InstructionClass::kInteger, .executions = 300, .active_lanes = 4800};
+  run.report.instructions[1] = {.ptx_line = 3, .kind = sim::InstructionClass::kShared, .executions = 100, .active_lanes = 3200, .waits = 2,
+                                .shared_wavefronts = 225, .shared_wavefronts_ideal = 100};
+  run.report.instructions[2] = {.ptx_line = 4};  // never executed
+  const Json model = page_model(input)["run"];
+  // An SM issues four warp instructions a clock and serves one wavefront: 75 clocks and 225.
+  REQUIRE(model["heat"].size() == 2);
+  CHECK(model["heat"][0] == Json({2, 0.75, 100, 32.0, 0, 225, 100, 2}));
+  CHECK(model["heat"][1] == Json({1, 0.25, 300, 16.0, 0, 0, 0, 0}));
+  CHECK(model["prediction"]["kind"] == "predicted, not measured");
+  CHECK(model["occupancy"].contains("limit"));
+}
+
 TEST_CASE("an_empty_mask_has_a_page_too") {
   const std::string page = make_page(make("empty:4x4", 32, Op::kFprop).input("nothing"));
   CHECK(page.find("\"blocks\":0") != std::string::npos);

@@ -11,6 +11,7 @@
 #include "runtime/sim/sim_device.h"
 #include "runtime/verify/verify.h"
 #include "tools/bsgen/cli.h"
+#include "tools/bsgen/predict.h"
 #include "tools/bsgen/text.h"
 
 namespace bsgen::cli {
@@ -22,6 +23,8 @@ struct PageRun {
   verify::Verdict verdict;
   sim::LaunchReport report;
   std::uint64_t floor_bytes = 0, useful_flops = 0;
+  Occupancy occupancy = {};
+  Prediction prediction = {};
   bool passed() const { return verdict.passed && !report.failed(); }
 };
 

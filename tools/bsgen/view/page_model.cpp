@@ -3,11 +3,13 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <unordered_map>
 
 #include "compiler/plan/geometry.h"
 #include "tools/bsgen/plan_text.h"
+#include "tools/bsgen/profile.h"
 #include "tools/bsgen/view/page.h"
 #include "tools/bsgen/view/source_map.h"
 
@@ -218,7 +220,25 @@ Json report_model(const PageInput& input) {
           {"key", input.report.key}};
 }
 
-Json run_model(const PageRun& run) {
+// What the hottest PTX lines spent: [line from 0, share of the predicted time, executions, lanes, global bytes, wavefronts, ideal, waits].
+Json heat_model(const PageInput& input) {
+  constexpr std::size_t kMostLines = 4000;
+  Json lines = Json::array();
+  if (!input.image) return lines;
+  const Quotes quotes(input.image->ptx, input.source);
+  const Profile profile = make_profile(input.run->report, quotes, plan::machine(input.plan.arch), input.plan.problem.dtype == DType::kTf32);
+  for (const ProfileRow& row : profile.instructions) {
+    if (lines.size() >= kMostLines) break;
+    const sim::InstructionProfile& p = row.sum;
+    lines.push_back({p.ptx_line - 1, profile.heat > 0 ? std::round(row.heat / profile.heat * 1e6) / 1e6 : 0, p.executions,
+                     std::round(static_cast<double>(p.active_lanes) / static_cast<double>(p.executions) * 10) / 10,
+                     p.global_read_bytes + p.global_write_bytes, p.shared_wavefronts, p.shared_wavefronts_ideal, p.waits});
+  }
+  return lines;
+}
+
+Json run_model(const PageInput& input) {
+  const PageRun& run = *input.run;
   Json diagnostics = Json::array();
   for (const sim::Diagnostic& d : run.report.diagnostics)
     diagnostics.push_back({{"severity", d.severity == sim::Severity::kError ? "error" : "warning"},
@@ -234,6 +254,9 @@ Json run_model(const PageRun& run) {
           {"worst_at", run.verdict.worst_at},
           {"reason", run.verdict.reason},
           {"diagnostics", std::move(diagnostics)},
+          {"occupancy", occupancy_json(run.occupancy)},
+          {"prediction", prediction_json(run.prediction)},
+          {"heat", heat_model(input)},
           {"counters",
            {{"global_read_bytes", c.global_read_bytes},
             {"global_write_bytes", c.global_write_bytes},
@@ -265,7 +288,7 @@ Json page_model(const PageInput& input) {
   model["plan"] = plan_model(input);
   add_code(model, input);
   model["report"] = report_model(input);
-  model["run"] = input.run ? run_model(*input.run) : Json(nullptr);
+  model["run"] = input.run ? run_model(input) : Json(nullptr);
   return model;
 }
 

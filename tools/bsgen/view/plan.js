@@ -88,6 +88,9 @@ function showMeasures() {
     cards.push(measure("Useful work per byte read", number(c.mma_flops_useful / Math.max(1, c.global_read_bytes)), "FLOP/B", "useful FLOP over global bytes read"));
     cards.push(measure("Shared-memory wavefronts", number(c.shared_wavefronts), "", `ideal ${number(c.shared_wavefronts_ideal)}: ${c.shared_wavefronts === c.shared_wavefronts_ideal ? "no bank conflict" : percent(c.shared_wavefronts / Math.max(1, c.shared_wavefronts_ideal) - 1) + " over it"}`, c.shared_wavefronts_ideal / Math.max(1, c.shared_wavefronts), c.shared_wavefronts !== c.shared_wavefronts_ideal));
     cards.push(measure("Warp instructions", number(c.warp_instructions), "", "executed by the simulated device"));
+    const time = run.prediction, o = run.occupancy;
+    if (time.bound) cards.push(measure("Predicted time, not measured", `≥ ${number(time.predicted_us)}`, `µs on ${time.gpu}`, `bound by ${time.bound}, ${percent(time.roofline_fraction)} of the roofline: ` + time.resources.map(r => `${r.name} ${number(r.predicted_us)}${r.rate_confirmed ? "" : " (rate unconfirmed)"}`).join(" · "), time.roofline_fraction));
+    cards.push(measure("Ctas per SM", number(o.ctas_per_sm), `${number(o.warps_per_sm)} of ${number(o.max_warps_per_sm)} warps`, `limited by ${o.limit}` + (o.registers === null ? "; registers unknown" : ""), o.warps_per_sm / Math.max(1, o.max_warps_per_sm)));
   }
   if (R) {
     if (R.assembled) {
@@ -100,7 +103,7 @@ function showMeasures() {
   }
   if (!cards.length) cards.push(el("div", {class: "measure"}, el("div", {class: "note"}, model.report_note || "Nothing was compiled or run.")));
   $("measures").replaceChildren(...cards);
-  $("diagnostics").replaceChildren(...(run ? run.diagnostics : []).map(d => el("div", {class: "diagnostic " + d.severity}, `${d.severity}: ${d.message}` + (d.count > 1 ? ` (${number(d.count)} times)` : ""))));
+  $("diagnostics").replaceChildren(...(run ? run.diagnostics : []).map(d => el("div", {class: "diagnostic " + d.severity, title: "show the PTX line", onclick: () => pin({ptx: d.ptx_line - 1})}, `${d.severity}: ${d.message}` + (d.count > 1 ? ` (${number(d.count)} times)` : ""))));
   if (!run) $("measures").append(measure("Counters", "not run", "", "bsgen view --tokens M executes the kernel on the simulated device first"));
 }
 

@@ -28,6 +28,9 @@ Expected<PageRun> simulate(const PlanRequest& request, const plan::KernelPlan& p
   BSGEN_ASSIGN(run.verdict, verify::judge(request.layout, plan.problem, operands, result));
   run.floor_bytes = verify::floor_bytes(request.layout, plan.problem, tokens);
   run.useful_flops = verify::useful_flops(request.layout, plan.problem, tokens);
+  const plan::Machine& machine = plan::machine(plan.arch);
+  run.occupancy = occupancy(Arch{machine.arch}, machine, image.resources.registers, run.report.shared_bytes, run.report.threads);
+  run.prediction = predict(work_of(run.report, run.floor_bytes, run.useful_flops, plan.problem.dtype, image.ptx), machine);
   return run;
 }
 
