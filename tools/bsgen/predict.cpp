@@ -1,9 +1,12 @@
 #include "tools/bsgen/predict.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <climits>
+
+#include "tools/bsgen/command_line.h"
 
 namespace bsgen::cli {
 namespace {
@@ -16,6 +19,19 @@ int round_up(int value, int unit) { return (value + unit - 1) / unit * unit; }
 std::string microseconds(double us) { return us < 1000 ? fmt::format("{} us", significant(us)) : fmt::format("{} ms", significant(us / 1000)); }
 
 }  // namespace
+
+Expected<const plan::Machine*> machine_for(const std::string& verb, const std::string& name, const Arch& arch) {
+  if (name.empty()) return &plan::machine(arch);
+  const plan::Machine* machine = plan::find_machine(name);
+  if (machine == nullptr) {
+    std::vector<std::string> names;
+    for (const plan::Machine& each : plan::machines()) names.emplace_back(each.name);
+    return Status(ErrorCode::kInvalidArgument, fmt::format("{}: --gpu \"{}\" is not known; the nearest is {} (there are {})", verb, name, nearest(name, names), fmt::join(names, ", ")));
+  }
+  if (machine->arch < arch.number)
+    return Status(ErrorCode::kInvalidArgument, fmt::format("{}: --gpu {} is sm_{}, the kernel is for {}; add --arch sm_{}", verb, machine->name, machine->arch, arch.name(), machine->arch));
+  return machine;
+}
 
 Occupancy occupancy(const Arch& arch, const plan::Machine& machine, int registers, std::uint32_t shared_bytes, std::uint32_t threads) {
   constexpr int kRegistersPerSm = 65536;

@@ -17,6 +17,9 @@
 
 namespace bsgen::cli {
 
+// --gpu: the machine of this name; "" is the one that the architecture stands for. It must be able to run the architecture's code.
+Expected<const plan::Machine*> machine_for(const std::string& verb, const std::string& name, const Arch& arch);
+
 // How many ctas one SM holds at a time, and what stops it from holding more (CUDA occupancy calculator: registers are given to warps
 // in units of 256, to an even four warps of each; shared memory in units of 128 bytes, 256 on sm_75, 1024 of them for the system from
 // sm_80 on).

@@ -133,19 +133,6 @@ Status check_device(const RunArguments& a, const Device& device) {
   return wrong(fmt::format("run: {} is for the simulated device, this one is {}; add --device sim", option, device.info().name));
 }
 
-Expected<const plan::Machine*> machine_for(const std::string& name, const Arch& arch) {
-  if (name.empty()) return &plan::machine(arch);
-  const plan::Machine* machine = plan::find_machine(name);
-  if (machine == nullptr) {
-    std::vector<std::string> names;
-    for (const plan::Machine& each : plan::machines()) names.emplace_back(each.name);
-    return wrong(fmt::format("run: --gpu \"{}\" is not known; the nearest is {} (there are {})", name, nearest(name, names), fmt::join(names, ", ")));
-  }
-  if (machine->arch < arch.number)
-    return wrong(fmt::format("run: --gpu {} is sm_{}, the kernel is for {}; add --arch sm_{}", machine->name, machine->arch, arch.name(), machine->arch));
-  return machine;
-}
-
 // A refusal that names a PTX line shows the line.
 Status with_quote(const Status& status, const std::string& ptx, const codegen::KernelSource& source) {
   const std::size_t at = status.message().find("ptx line ");
@@ -175,7 +162,7 @@ Expected<int> run(const RunArguments& a) {
   Progress progress;
   progress.say("planning and compiling");
   BSGEN_ASSIGN(const Planned planned, make_plan(request));
-  BSGEN_ASSIGN(const plan::Machine* machine, machine_for(a.gpu, planned.plan.arch));
+  BSGEN_ASSIGN(const plan::Machine* machine, machine_for("run", a.gpu, planned.plan.arch));
   BSGEN_ASSIGN(const Built built, build(a, request, planned, *device));
   const auto loaded = runtime::load_kernel(device, planned.plan, built.schedule, built.image);
   if (!loaded) return with_quote(loaded.status(), built.image.ptx, built.source);

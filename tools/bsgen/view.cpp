@@ -14,7 +14,7 @@ namespace {
 
 struct ViewArguments {
   PlanArguments plan;
-  std::string output;
+  std::string output, gpu;
   std::optional<std::int64_t> tokens;
 };
 
@@ -28,6 +28,7 @@ Expected<int> view(const ViewArguments& arguments) {
                   fmt::format("view: {} tokens, a run takes 0 or more", *arguments.tokens));
   BSGEN_ASSIGN(const PlanRequest request, resolve(arguments.plan));
   BSGEN_ASSIGN(const Planned planned, make_plan(request));
+  BSGEN_ASSIGN(const plan::Machine* machine, machine_for("view", arguments.gpu, planned.plan.arch));
 
   // Without NVRTC the page still shows mask, plan and CUDA; what was asked to run needs it.
   Imaged imaged;
@@ -51,7 +52,7 @@ Expected<int> view(const ViewArguments& arguments) {
   input.report = imaged.report;
   if (arguments.tokens) {
     BSGEN_ASSIGN(input.run, simulate(request, planned.plan, imaged.sourced.schedule, imaged.image,
-                                     *arguments.tokens, arguments.plan.mask.seed.value_or(0)));
+                                     *arguments.tokens, arguments.plan.mask.seed.value_or(0), *machine));
   }
   const std::string page = make_page(input);
   BSGEN_TRY(write_output(arguments.output, page));
@@ -84,6 +85,9 @@ void add_view(CLI::App& app, Action& action) {
       ->group("Output");
   verb->add_option("--tokens", arguments->tokens,
                    "run it first on the simulated device with M tokens, for the counters")
+      ->group("Output");
+  verb->add_option("--gpu", arguments->gpu, "the GPU that the time is predicted for; default: one of the architecture; a name that is not known lists all")
+      ->type_name("NAME")
       ->group("Output");
   verb->footer(
       "\nExample: look at a pruned layer, with what a run of 128 tokens would cost on the GPU\n"

@@ -184,6 +184,7 @@ TEST_CASE("options_of_the_simulated_device_that_make_no_sense_are_refused") {
   refused("--trace wrap=1", "run: --trace has no \"wrap\"; the nearest is warp (there are cta, warp, from, steps, lane, until)");
   refused("--gpu H300",
           "run: --gpu \"H300\" is not known; the nearest is H200 (there are T4, A100, RTX A6000, RTX 3090, Orin, L40S, RTX 4090, H200, H100, B200, Thor, RTX PRO 6000)");
+  CHECK(run_tool("view full:1x1 --block 32 --gpu A100 --arch sm_90 -o /dev/null").err == "bsgen: view: --gpu A100 is sm_80, the kernel is for sm_90; add --arch sm_80\n");
   refused("--gpu T4", "run: --gpu T4 is sm_75, the kernel is for sm_80; add --arch sm_75");
 }
 

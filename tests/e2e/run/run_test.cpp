@@ -100,6 +100,36 @@ TEST_CASE("edited_cuda_and_ptx_run_in_place_of_the_generated_kernel") {
   CHECK(run_tool(run + "--ptx " + (folder / "none.ptx").string()).status == 2);
 }
 
+TEST_CASE("a_kernel_that_someone_broke_is_caught_and_shown") {
+  NEEDS_NVRTC();
+  const TemporaryFolder folder;
+  const std::string mask = " random:8x8:density=0.3,seed=7 --block 32 --arch sm_80 --tier constant --no-cache ";
+  const std::string run = "run" + mask + "--tokens 77 --device sim ";
+  const std::string cuda = (folder / "kernel.cu").string(), ptx = (folder / "kernel.ptx").string(), bad = (folder / "bad").string();
+  REQUIRE(run_tool("compile" + mask + "--emit cuda -o " + cuda).status == 0);
+  REQUIRE(run_tool("compile" + mask + "--emit ptx -o " + ptx).status == 0);
+
+  // A wait that is too weak: the finding quotes the PTX and the template line, and its own words replay it.
+  REQUIRE(read_file(ptx).find("cp.async.wait_group 1;") != std::string::npos);
+  write_file(bad, replaced(read_file(ptx), "cp.async.wait_group 1;", "cp.async.wait_group 2;"));
+  const ToolResult weak = run_tool(run + "--ptx " + bad + " --json");
+  CHECK(weak.status == 1);
+  const json finding = json::parse(weak.out)["diagnostics"][0];
+  CHECK(finding["kind"] == "shared_race");
+  CHECK(finding["ptx_text"].get<std::string>().rfind("ldmatrix", 0) == 0);
+  CHECK(finding["cuda"].size() > 1);
+  const ToolResult replayed = run_tool(run + "--ptx " + bad + " " + finding["show"].get<std::string>());
+  CHECK(replayed.status == 1);
+  CHECK(replayed.out.find("          finding: " + finding["message"].get<std::string>()) != std::string::npos);
+
+  // CUDA that walks to the next block row.
+  REQUIRE(read_file(cuda).find("return kEntries[panel.first + e][0];") != std::string::npos);
+  write_file(bad + ".cu", replaced(read_file(cuda), "return kEntries[panel.first + e][0];", "return kEntries[panel.first + e][0] + 1;"));
+  const ToolResult wrong = run_tool(run + "--cuda " + bad + ".cu --json");
+  CHECK(wrong.status == 1);
+  CHECK(json::parse(wrong.out)["worst_error"].get<double>() > 1);
+}
+
 TEST_CASE("a_saved_run_can_be_read_back_and_run_again") {
   NEEDS_NVRTC();
   const TemporaryFolder folder;

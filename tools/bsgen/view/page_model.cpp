@@ -226,7 +226,8 @@ Json heat_model(const PageInput& input) {
   Json lines = Json::array();
   if (!input.image) return lines;
   const Quotes quotes(input.image->ptx, input.source);
-  const Profile profile = make_profile(input.run->report, quotes, plan::machine(input.plan.arch), input.plan.problem.dtype == DType::kTf32);
+  const plan::Machine* machine = plan::find_machine(input.run->prediction.gpu);
+  const Profile profile = make_profile(input.run->report, quotes, machine ? *machine : plan::machine(input.plan.arch), input.plan.problem.dtype == DType::kTf32);
   for (const ProfileRow& row : profile.instructions) {
     if (lines.size() >= kMostLines) break;
     const sim::InstructionProfile& p = row.sum;

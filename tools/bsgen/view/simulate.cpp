@@ -9,7 +9,7 @@ namespace bsgen::cli {
 
 Expected<PageRun> simulate(const PlanRequest& request, const plan::KernelPlan& plan,
                            const plan::Schedule& schedule, const KernelImage& image,
-                           std::int64_t tokens, std::uint64_t seed) {
+                           std::int64_t tokens, std::uint64_t seed, const plan::Machine& machine) {
   const std::shared_ptr<sim::SimDevice> device = sim::SimDevice::create({.arch = plan.arch});
   BSGEN_ASSIGN(const verify::Operands operands,
                verify::make_operands(request.layout, plan.problem, tokens, seed));
@@ -28,7 +28,6 @@ Expected<PageRun> simulate(const PlanRequest& request, const plan::KernelPlan& p
   BSGEN_ASSIGN(run.verdict, verify::judge(request.layout, plan.problem, operands, result));
   run.floor_bytes = verify::floor_bytes(request.layout, plan.problem, tokens);
   run.useful_flops = verify::useful_flops(request.layout, plan.problem, tokens);
-  const plan::Machine& machine = plan::machine(plan.arch);
   run.occupancy = occupancy(Arch{machine.arch}, machine, image.resources.registers, run.report.shared_bytes, run.report.threads);
   run.prediction = predict(work_of(run.report, run.floor_bytes, run.useful_flops, plan.problem.dtype, image.ptx), machine);
   return run;

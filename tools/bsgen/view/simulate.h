@@ -7,6 +7,6 @@ namespace bsgen::cli {
 
 Expected<PageRun> simulate(const PlanRequest& request, const plan::KernelPlan& plan,
                            const plan::Schedule& schedule, const KernelImage& image,
-                           std::int64_t tokens, std::uint64_t seed);
+                           std::int64_t tokens, std::uint64_t seed, const plan::Machine& machine);
 
 }  // namespace bsgen::cli
