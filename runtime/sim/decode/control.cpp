@@ -1,6 +1,7 @@
 // Branches, ends, barriers, fences.
 #include "runtime/sim/decode/decoder.h"
 #include "runtime/sim/exec/barrier_ops.h"
+#include "runtime/sim/exec/host_calls.h"
 #include "runtime/sim/exec/memory_ops.h"
 
 namespace bsgen::sim::decoding {
@@ -116,10 +117,23 @@ void nanosleep(Decoder& d) {
   d.op().handler = &no_operation;
 }
 
+// Calls of functions of our own are expanded before (ptx/inline_calls.h); these the host answers. Arguments are variables of the frame.
+void call(Decoder& d) {
+  const bool prints = d.take("vprintf");
+  if (!prints) d.require("assertfail");
+  d.want_operands(prints ? 3 : 5, prints ? 3 : 5);
+  if (d.failed()) return;
+  d.op().handler = prints ? &host_printf : &host_assert;
+  for (int i = 0; i < (prints ? 1 : 4); ++i) {
+    if (d.operand(static_cast<std::size_t>(i)).kind != Operand::Kind::kVariable) return d.fail("expected a .param variable");
+    d.source(i + 1, d.operand(static_cast<std::size_t>(i)), ScalarType::kU64);
+  }
+}
+
 }  // namespace
 
 std::vector<OpcodeRow> control_opcodes() {
-  return {{"bra", &bra}, {"brx", &brx}, {"ret", &leave}, {"exit", &leave}, {"trap", &trap}, {"brkpt", &nothing}, {"bar", &barrier},
+  return {{"bra", &bra}, {"brx", &brx}, {"ret", &leave}, {"exit", &leave}, {"call", &call}, {"trap", &trap}, {"brkpt", &nothing}, {"bar", &barrier},
           {"barrier", &barrier}, {"membar", &membar}, {"fence", &fence}, {"griddepcontrol", &griddepcontrol}, {"nanosleep", &nanosleep}};
 }
 

@@ -97,7 +97,17 @@ Status Inliner::expand(const Instruction& call, int first_register, int first_va
   }
   if (name == nullptr) return refuse("an indirect call is not supported");
   const Function& callee = module_.functions[static_cast<std::size_t>(name->index)];
-  if (!callee.is_defined) return refuse(fmt::format("function {} is not defined", callee.name));
+  if (!callee.is_defined) {
+    // What the host does for a GPU stays one instruction: its operands are the results and arguments.
+    if (callee.name != "vprintf" && callee.name != "__assertfail") return refuse(fmt::format("function {} is not defined", callee.name));
+    Instruction host = call;
+    host.opcode = callee.name == "vprintf" ? "call.vprintf" : "call.assertfail";
+    host.operands.clear();
+    for (const Operand* list : lists)
+      for (const Operand& operand : list->elements) host.operands.push_back(moved(operand, first_register, first_variable, first_formal));
+    flat_.body.push_back(std::move(host));
+    return {};
+  }
   std::vector<Operand> results, arguments;
   std::size_t next = 0;
   if (!callee.results.empty() && next < lists.size()) results = lists[next++]->elements;

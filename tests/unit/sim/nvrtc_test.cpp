@@ -1,5 +1,4 @@
 // CUDA compiled here and now by NVRTC, executed and compared with plain C++; skipped where NVRTC is not installed.
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -10,44 +9,10 @@
 
 #include "tests/support/catch.h"
 #include "tests/unit/sim/micro_kernel.h"
+#include "tests/unit/sim/nvrtc.h"
 
 namespace bsgen::sim::test {
 namespace {
-
-// The few functions of NVRTC that these tests need.
-class Nvrtc {
- public:
-  Nvrtc() {
-    for (const char* name : {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"})
-      if (library_ == nullptr) library_ = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  }
-  bool found() const { return library_ != nullptr; }
-  std::string compile(const std::string& source, int arch) {
-    using Program = void*;
-    const auto create = function<int (*)(Program*, const char*, const char*, int, const char**, const char**)>("nvrtcCreateProgram");
-    const auto build = function<int (*)(Program, int, const char**)>("nvrtcCompileProgram");
-    const auto size_of = function<int (*)(Program, std::size_t*)>("nvrtcGetPTXSize");
-    const auto get = function<int (*)(Program, char*)>("nvrtcGetPTX");
-    const auto destroy = function<int (*)(Program*)>("nvrtcDestroyProgram");
-    Program program = nullptr;
-    create(&program, source.c_str(), "kernel.cu", 0, nullptr, nullptr);
-    const std::string arch_option = fmt::format("-arch=compute_{}", arch);
-    const char* options[] = {arch_option.c_str(), "-fmad=false", "-lineinfo"};
-    std::string ptx;
-    std::size_t size = 0;
-    if (build(program, 3, options) == 0 && size_of(program, &size) == 0) {
-      ptx.resize(size);
-      get(program, ptx.data());
-    }
-    destroy(&program);
-    return ptx;
-  }
-
- private:
-  template <class F>
-  F function(const char* name) { return reinterpret_cast<F>(dlsym(library_, name)); }
-  void* library_ = nullptr;
-};
 
 std::string read(const std::string& name) {
   std::ifstream file(std::string(BSGEN_SIM_KERNELS) + "/" + name);
