@@ -25,7 +25,7 @@ TEST_CASE("unknown_opcodes_modifiers_and_types_are_refused_with_their_line") {
   CHECK(body("add.s31 %r1, %r2, %r3;") == "sim: ptx line 14: add.s31: unknown modifier .s31");
   CHECK(body("add.pred %p1, %p2, %p3;") == "sim: ptx line 14: add.pred: this combination of types does not exist");
   CHECK(body("mma.sync.aligned.m16n8k16.row.col.f32.f64.f64.f32 {%f1}, {%r1}, {%r1}, {%f1};") ==
-        "sim: ptx line 14: mma.sync.aligned.m16n8k16.row.col.f32.f64.f64.f32: operand type .f64 is not supported");
+        "sim: ptx line 14: mma.sync.aligned.m16n8k16.row.col.f32.f64.f64.f32: this combination of types does not exist");
   CHECK(body("ld.global.v3.u32 %r1, [%rd1];") == "sim: ptx line 14: ld.global.v3.u32: unknown modifier .v3");
 }
 
