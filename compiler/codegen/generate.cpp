@@ -16,36 +16,36 @@ namespace {
 
 using plan::KernelPlan;
 
-std::string field(std::string_view type, std::string_view name, std::int64_t value, std::string_view note = {}) {
-  return fmt::format("  static constexpr {} {} = {};{}\n", type, name, value, note.empty() ? "" : fmt::format("  // {}", note));
+// One line of Params' enumeration.
+std::string line(std::string_view what, std::string_view note = {}) {
+  return fmt::format("    {},{}\n", what, note.empty() ? "" : fmt::format("  // {}", note));
 }
-std::string flag(std::string_view name, bool value) { return fmt::format("  static constexpr bool {} = {};\n", name, value); }
 
-// The members of Params that say what the plan chose.
+// The members of Params that say what the plan chose. Enumerators, because NVRTC emits every static constexpr member as a global
+// variable: 90 of them are 2 ms of a compile.
 std::string parameters(const KernelPlan& plan) {
   const plan::Geometry g = plan::geometry(plan);
   const plan::Tile& t = plan.tile;
   const bool update = plan.problem.op == Op::kUpdate;
   const std::int64_t k_guard = plan::contraction_guard(plan), n_guard = plan::output_guard(plan);
-  std::string text;
-  text += fmt::format("  using Value = bsgen::dev::{};\n  using Out = bsgen::dev::{};\n", name(plan.problem.dtype), name(plan.problem.output()));
-  if (update) text += flag("kAccumulate", plan.problem.accumulate);
-  else text += flag("kTransposed", plan.problem.op == Op::kBprop);
-  text += flag("kTokensContiguous", plan.problem.activations == Activations::kCol);
   const int align = std::max(plan.problem.align, g.bytes), out_align = std::max(plan.problem.align, g.out_bytes);
-  text += fmt::format("  static constexpr int kAlign = {}, kOutAlign = {};  // bytes, of pointers and leading dimensions\n", align, out_align);
-  text += fmt::format("  static constexpr int kBlockK = {}, kBlockN = {}, kPanel = {};\n", g.block_k, g.block_n, t.panel);
-  if (update) text += field("int", "kGather", t.gather, "block rows per cta");
-  else text += field("int", "kTileM", t.tokens, "tokens per cta");
-  text += fmt::format("  static constexpr int kWarpsM = {}, kWarpsN = {}, kNumThreads = {};\n", t.warps_m, t.warps_n, plan.num_threads);
-  if (update) text += field("int", "kSlice", t.slice, "tokens per stage");
-  else text += fmt::format("  static constexpr int kSlice = {}, kSlicesPerStage = {};\n", t.slice, t.slices_per_stage);
-  text += field("int", "kNumStages", t.num_stages);
-  text += field("int", "kSharedBytes", plan.shared_bytes, fmt::format("of {}", plan.arch.max_shared_bytes()));
-  text += field("int", "kPromote", plan.arithmetic.promote_every, plan.arithmetic.promote_every ? "elements per tensor-core sum" : "sums stay in the tensor core");
-  text += field("int", "kContraction", k_guard, k_guard ? "features end inside the last block" : "whole blocks, no guard");
-  text += field("int", "kOutputs", n_guard, n_guard ? "outputs end inside the last panel" : "whole panels, no guard");
-  return text;
+  std::string text = fmt::format("  using Value = bsgen::dev::{};\n  using Out = bsgen::dev::{};\n", name(plan.problem.dtype), name(plan.problem.output()));
+  text += fmt::format("  enum : bool {{ {} = {}, kTokensContiguous = {} }};\n", update ? "kAccumulate" : "kTransposed",
+                      update ? plan.problem.accumulate : plan.problem.op == Op::kBprop, plan.problem.activations == Activations::kCol);
+  text += "  enum : int {\n";
+  text += line(fmt::format("kAlign = {}, kOutAlign = {}", align, out_align), "bytes, of pointers and leading dimensions");
+  text += line(fmt::format("kBlockK = {}, kBlockN = {}, kPanel = {}", g.block_k, g.block_n, t.panel));
+  if (update) text += line(fmt::format("kGather = {}", t.gather), "block rows per cta");
+  else text += line(fmt::format("kTileM = {}", t.tokens), "tokens per cta");
+  text += line(fmt::format("kWarpsM = {}, kWarpsN = {}, kNumThreads = {}", t.warps_m, t.warps_n, plan.num_threads));
+  if (update) text += line(fmt::format("kSlice = {}", t.slice), "tokens per stage");
+  else text += line(fmt::format("kSlice = {}, kSlicesPerStage = {}", t.slice, t.slices_per_stage));
+  text += line(fmt::format("kNumStages = {}", t.num_stages));
+  text += line(fmt::format("kSharedBytes = {}", plan.shared_bytes), fmt::format("of {}", plan.arch.max_shared_bytes()));
+  text += line(fmt::format("kPromote = {}", plan.arithmetic.promote_every), plan.arithmetic.promote_every ? "elements per tensor-core sum" : "sums stay in the tensor core");
+  text += line(fmt::format("kContraction = {}", k_guard), k_guard ? "features end inside the last block" : "whole blocks, no guard");
+  text += line(fmt::format("kOutputs = {}", n_guard), n_guard ? "outputs end inside the last panel" : "whole panels, no guard");
+  return text + "  };\n";
 }
 
 std::string schedule_text(const KernelPlan& plan, const plan::Schedule& schedule, const Layout& layout) {

@@ -36,8 +36,8 @@ std::string constant_schedule(const plan::KernelPlan& plan, const plan::Schedule
       "// contraction block, presence bits, value block per output block (-1: absent)\n"
       "__constant__ int kEntries[{}][{}] = {{\n{}}};\n\n"
       "struct Schedule {{\n"
-      "  static constexpr bool kInMemory = false;\n"
-      "  static constexpr int kUnroll = 1;\n"
+      "  enum : bool {{ kInMemory = false }};\n"
+      "  enum : int {{ kUnroll = 1 }};\n"
       "  static __device__ __forceinline__ bsgen::dev::Panel panel(bsgen::dev::u64, int index) {{\n"
       "    return {{kPanels[index][0], kPanels[index][1], kPanels[index][2], kPanels[index][3]}};\n"
       "  }}\n"
@@ -68,8 +68,8 @@ std::string unrolled_schedule(const plan::KernelPlan& plan, const plan::Schedule
     const int stages = update ? 1 : std::max(1, panel.count * plan::slices_per_block(g, plan.tile));
     text += fmt::format(
         "template <> struct Schedule<{}> {{\n"
-        "  static constexpr bool kInMemory = false;\n"
-        "  static constexpr int kUnroll = {};\n"
+        "  enum : bool {{ kInMemory = false }};\n"
+        "  enum : int {{ kUnroll = {} }};\n"
         "  static __device__ __forceinline__ constexpr bsgen::dev::Panel panel(bsgen::dev::u64, int) {{ return {{{}, {}, 0, {}}}; }}\n"
         "{} {{ return {}0; }}\n"
         "{} {{ return {}0u; }}\n"

@@ -214,8 +214,8 @@ std::string structural_schedule(const plan::KernelPlan& plan, const Structure& s
   return fmt::format(
       "// {}\n"
       "struct Schedule {{\n"
-      "  static constexpr bool kInMemory = false;\n"
-      "  static constexpr int kUnroll = 1;\n"
+      "  enum : bool {{ kInMemory = false }};\n"
+      "  enum : int {{ kUnroll = 1 }};\n"
       "{}"
       "  // block (i, j): is it there, and which of the values is it\n"
       "  static __device__ __forceinline__ bool present(int i, int j) {{ return {}; }}\n"

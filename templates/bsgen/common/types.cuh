@@ -9,14 +9,13 @@ using u64 = unsigned long long;
 using i64 = long long;
 
 // Operand and output types: bytes of one element, and whether a tensor core takes it.
-struct fp32 { static constexpr int kBytes = 4; static constexpr bool kTensorCore = false; };
-struct tf32 { static constexpr int kBytes = 4; static constexpr bool kTensorCore = true; };
-struct fp16 { static constexpr int kBytes = 2; static constexpr bool kTensorCore = true; };
-struct bf16 { static constexpr int kBytes = 2; static constexpr bool kTensorCore = true; };
+struct fp32 { enum : int { kBytes = 4 }; enum : bool { kTensorCore = false }; };
+struct tf32 { enum : int { kBytes = 4 }; enum : bool { kTensorCore = true }; };
+struct fp16 { enum : int { kBytes = 2 }; enum : bool { kTensorCore = true }; };
+struct bf16 { enum : int { kBytes = 2 }; enum : bool { kTensorCore = true }; };
 
-template <class A, class B> struct IsSame { static constexpr bool value = false; };
-template <class A> struct IsSame<A, A> { static constexpr bool value = true; };
-template <class A, class B> inline constexpr bool kIsSame = IsSame<A, B>::value;
+template <class A, class B> struct IsSame { enum : bool { value = false }; };
+template <class A> struct IsSame<A, A> { enum : bool { value = true }; };
 
 // Element (h, r, c) lies at data + (h * head_stride + r * leading_dimension + c) elements. An epilogue's scalar has its bits
 // in the low half of data.

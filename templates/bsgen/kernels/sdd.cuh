@@ -17,17 +17,17 @@ namespace bsgen::dev {
 template <class P>
 struct SddGeometry {
   using Value = typename P::Value;
-  static constexpr int kBytes = Value::kBytes;
-  static constexpr int kThreads = 32 * P::kWarpsM * P::kWarpsN;
-  static constexpr int kTileM = P::kGather * P::kBlockK;
-  static constexpr int kTileN = P::kPanel * P::kBlockN;
-  static constexpr int kWarpTileM = kTileM / P::kWarpsM;
-  static constexpr int kWarpTileN = kTileN / P::kWarpsN;
-  static constexpr int kTilesM = kWarpTileM / 16;
-  static constexpr int kTilesN = kWarpTileN / 8;
-  static constexpr int kWarpBlocks = kWarpTileN >= P::kBlockN ? kWarpTileN / P::kBlockN : 1;
-  static constexpr int kTilesPerBlock = kTilesN / kWarpBlocks;
-  static constexpr int kRowsPerTile = P::kBlockK < 16 ? 16 / P::kBlockK : 1;  // block rows of one 16-row tile
+  enum : int { kBytes = Value::kBytes };
+  enum : int { kThreads = 32 * P::kWarpsM * P::kWarpsN };
+  enum : int { kTileM = P::kGather * P::kBlockK };
+  enum : int { kTileN = P::kPanel * P::kBlockN };
+  enum : int { kWarpTileM = kTileM / P::kWarpsM };
+  enum : int { kWarpTileN = kTileN / P::kWarpsN };
+  enum : int { kTilesM = kWarpTileM / 16 };
+  enum : int { kTilesN = kWarpTileN / 8 };
+  enum : int { kWarpBlocks = kWarpTileN >= P::kBlockN ? kWarpTileN / P::kBlockN : 1 };
+  enum : int { kTilesPerBlock = kTilesN / kWarpBlocks };
+  enum : int { kRowsPerTile = P::kBlockK < 16 ? 16 / P::kBlockK : 1 };  // block rows of one 16-row tile
 
   static_assert(kTileM % (16 * P::kWarpsM) == 0, "Params: kGather * kBlockK is a multiple of 16 rows per warp");
   static_assert(kTileN % (8 * P::kWarpsN) == 0, "Params: kPanel * kBlockN is a multiple of 8 columns per warp");
@@ -41,43 +41,55 @@ struct SddGeometry {
                            !P::kTokensContiguous && Multiply<Value>::kSharedPairs>;
   using TileB = SharedTile<P::kTokensContiguous ? P::kBlockN : P::kSlice, (P::kTokensContiguous ? P::kSlice : P::kBlockN) * kBytes,
                            !P::kTokensContiguous && Multiply<Value>::kSharedPairs>;
-  static constexpr int kBytesA = P::kGather * TileA::kBytes;
-  static constexpr int kStageBytes = kBytesA + P::kPanel * TileB::kBytes;
-  static constexpr int kRecordWords = 2 + P::kPanel;  // block row, mask, value per block column
-  static constexpr int kEntryBytes = (P::kGather * kRecordWords * 4 + 15) / 16 * 16;
+  enum : int { kBytesA = P::kGather * TileA::kBytes };
+  enum : int { kStageBytes = kBytesA + P::kPanel * TileB::kBytes };
+  enum : int { kRecordWords = 2 + P::kPanel };  // block row, mask, value per block column
+  enum : int { kEntryBytes = (P::kGather * kRecordWords * 4 + 15) / 16 * 16 };
 
-  static constexpr int kStagingColumns = kWarpTileN < 32 ? kWarpTileN : 32;
+  enum : int { kStagingColumns = kWarpTileN < 32 ? kWarpTileN : 32 };
   using Stage = Staging<kWarpTileM, kStagingColumns, true>;
-  static constexpr int kStagingBytes = P::kWarpsM * P::kWarpsN * Stage::Tile::kBytes;
-  static constexpr int kPipelineBytes = P::kNumStages * kStageBytes;
-  static constexpr int kSharedBytes = (kPipelineBytes > kStagingBytes ? kPipelineBytes : kStagingBytes) + kEntryBytes;
+  enum : int { kStagingBytes = P::kWarpsM * P::kWarpsN * Stage::kBytes };
+  enum : int { kPipelineBytes = P::kNumStages * kStageBytes };
+  enum : int { kSharedBytes = (kPipelineBytes > kStagingBytes ? kPipelineBytes : kStagingBytes) + kEntryBytes };
 };
 
+// Whatever does not change from stage to stage is computed once, here (as in dds.cuh).
 template <class P>
 struct Sdd {
   using G = SddGeometry<P>;
   using Value = typename P::Value;
   using Out = typename P::Out;
   using M = Multiply<Value>;
+  using TileA = typename G::TileA;
+  using TileB = typename G::TileB;
+  using CopyA = TileCopy<TileA, P::kGather, P::kAlign, G::kThreads, G::kBytes>;
+  using CopyB = TileCopy<TileB, P::kPanel, P::kAlign, G::kThreads, G::kBytes>;
+  enum : bool { kRowsAreK = !P::kTokensContiguous };
 
   const Operand& x;
   const Operand& dy;
   u64 values;
   int tokens;
-  u32 shared, entries;
-  int thread, lane, warp_m, warp_n;
+  u32 shared, entries, thread, lane, warp_m, warp_n;
   Panel panel;
   u32 active;  // bit n * kTilesM + m: the warp's tile row m has a block in its block column n
+  CopyA copy_a;
+  CopyB copy_b;
+  i64 row_bytes_a, row_bytes_b;
+  u64 source_a, source_b;  // where this thread's elements of feature 0 and token 0 come from (kFixed)
+  Place place_a, place_b;
 
-  float acc[G::kTilesM][G::kTilesN][4] = {};
+  float acc[G::kTilesM][G::kTilesN][4];
 
   template <class A>
   __device__ __forceinline__ Sdd(const A& args, u32 shared_, const Panel& panel_)
       : x(args.x), dy(args.y), values(args.w.data), tokens(args.tokens), shared(shared_),
-        entries(shared_ + G::kSharedBytes - G::kEntryBytes), thread(threadIdx.x), lane(threadIdx.x & 31),
-        warp_m((threadIdx.x >> 5) % P::kWarpsM), warp_n((threadIdx.x >> 5) / P::kWarpsM), panel(panel_), active(0) {
-    for (int i = thread; i < P::kGather; i += G::kThreads) {
-      const bool exists = i < panel.count;
+        entries(shared_ + G::kSharedBytes - G::kEntryBytes), thread(threadIdx.x), lane(thread % 32), warp_m(thread / 32 % P::kWarpsM),
+        warp_n(P::kWarpsN == 1 ? 0 : thread / 32 / P::kWarpsM), panel(panel_), active(0), copy_a(thread), copy_b(thread),
+        row_bytes_a(x.leading_dimension * G::kBytes), row_bytes_b(dy.leading_dimension * G::kBytes),
+        source_a(origin(x, row_bytes_a, copy_a.row, copy_a.byte)), source_b(origin(dy, row_bytes_b, copy_b.row, copy_b.byte)) {
+    for (u32 i = thread; i < P::kGather; i += G::kThreads) {
+      const bool exists = static_cast<int>(i) < panel.count;
       const u32 entry = entries + i * (G::kRecordWords * 4);
       ptx::st_shared_u32(entry, exists ? P::Schedule::group(args, panel, i) : 0);
       ptx::st_shared_u32(entry + 4, exists ? P::Schedule::mask(args, panel, i) : 0);
@@ -89,75 +101,82 @@ struct Sdd {
     for (int m = 0; m < G::kTilesM; ++m)
 #pragma unroll
       for (int n = 0; n < G::kWarpBlocks; ++n) {
-        const int row = (warp_m * G::kWarpTileM + m * 16) / P::kBlockK;
-        const int column = (warp_n * G::kWarpTileN + n * P::kBlockN) / P::kBlockN;
+        const u32 row = (warp_m * G::kWarpTileM + m * 16) / P::kBlockK;
+        const u32 column = (warp_n * G::kWarpTileN + n * P::kBlockN) / P::kBlockN;
         bool present = false;
 #pragma unroll
         for (int i = 0; i < G::kRowsPerTile; ++i) present |= entry_mask(row + i) >> column & 1;
         if (present) active |= 1u << (n * G::kTilesM + m);
       }
+    const Lane a = M::template place_a<kRowsAreK>(lane), b = M::template place_b<kRowsAreK, G::kTilesPerBlock>(lane);
+    const u32 a_index = warp_m * G::kWarpTileM + a.index, b_index = warp_n * G::kWarpTileN % P::kBlockN + b.index;
+    place_a = kRowsAreK ? TileA::place(a.k, a_index % P::kBlockK * G::kBytes) : TileA::place(a_index % P::kBlockK, a.k * G::kBytes);
+    place_a.row += a_index / P::kBlockK * TileA::kBytes;
+    place_b = kRowsAreK ? TileB::place(b.k, b_index * G::kBytes) : TileB::place(b_index, b.k * G::kBytes);
+#pragma unroll
+    for (int m = 0; m < G::kTilesM; ++m)
+#pragma unroll
+      for (int n = 0; n < G::kTilesN; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) acc[m][n][i] = 0.0f;
   }
 
-  __device__ __forceinline__ int block_row(int i) const { return static_cast<int>(ptx::ld_shared_u32(entries + i * (G::kRecordWords * 4))); }
-  __device__ __forceinline__ u32 entry_mask(int i) const { return ptx::ld_shared_u32(entries + i * (G::kRecordWords * 4) + 4); }
-  __device__ __forceinline__ int value(int i, int n) const {
+  __device__ __forceinline__ int block_row(u32 i) const { return static_cast<int>(ptx::ld_shared_u32(entries + i * (G::kRecordWords * 4))); }
+  __device__ __forceinline__ u32 entry_mask(u32 i) const { return ptx::ld_shared_u32(entries + i * (G::kRecordWords * 4) + 4); }
+  __device__ __forceinline__ int value(u32 i, u32 n) const {
     return static_cast<int>(ptx::ld_shared_u32(entries + (i * G::kRecordWords + 2 + n) * 4));
   }
-  __device__ __forceinline__ u32 stage_base(int stage) const { return shared + static_cast<u32>(stage) % P::kNumStages * G::kStageBytes; }
 
-  // One operand's features of one stage's tokens: kTiles tiles, tile i holds the features from `feature(i)`. Tokens past M,
-  // features past the matrix and tiles that do not exist are zero-filled.
-  template <class Tile, int kTiles, int kLimit, class Feature>
-  __device__ __forceinline__ void load(const Operand& in, u32 to, int stage, const Feature& feature) const {
-    const u64 base = in.data + static_cast<u64>(panel.head) * in.head_stride * G::kBytes;
-    TileCopy<Tile, kTiles, P::kAlign, G::kThreads>::run(
-        thread, to, [](int) { return true; },
-        [&](int tile, int row, int byte) {
-          const int first = feature(tile);  // negative: no such tile
-          const int f = first + (P::kTokensContiguous ? row : byte / G::kBytes);
-          const int m = stage * P::kSlice + (P::kTokensContiguous ? byte / G::kBytes : row);
-          CopySource source;
-          source.address = base + (static_cast<i64>(P::kTokensContiguous ? f : m) * in.leading_dimension + (P::kTokensContiguous ? m : f)) * G::kBytes;
-          source.row_bytes = in.leading_dimension * G::kBytes;
+  // Row and byte of a tile that begins at feature 0 and token 0.
+  __device__ __forceinline__ u64 origin(const Operand& in, i64 row_bytes, u32 row, u32 byte) const {
+    return in.data + static_cast<u64>(panel.head) * in.head_stride * G::kBytes + row * row_bytes + byte;
+  }
+
+  // One operand's features of one stage's tokens: tile i holds the features from `feature(i)`. Tokens past M, features past the
+  // matrix and tiles that do not exist are zero-filled.
+  template <int kLimit, class Copy, class Feature>
+  __device__ __forceinline__ void load(const Copy& copy, const Operand& in, i64 row_bytes, u64 fixed, u32 to, int stage, const Feature& feature) const {
+    copy.run(
+        thread, to, row_bytes, [](int) { return true; },
+        [&](int tile, u32 row, u32 byte) {
+          const int first = feature(tile), token = stage * P::kSlice;  // negative: no such tile
+          const int f = first + static_cast<int>(P::kTokensContiguous ? row : byte / G::kBytes);
+          const int m = token + static_cast<int>(P::kTokensContiguous ? byte / G::kBytes : row);
+          const u64 source = Copy::kFixed ? fixed : origin(in, row_bytes, row, byte);
           const int features = first < 0 ? 0 : kLimit > 0 ? kLimit - f : kNoLimit;
-          source.bytes = min_of(P::kTokensContiguous ? tokens - m : features, 16) * G::kBytes;
-          source.rows = P::kTokensContiguous ? features : tokens - m;
-          return source;
+          return CopySource{source + (P::kTokensContiguous ? first : token) * row_bytes + static_cast<i64>(P::kTokensContiguous ? token : first) * G::kBytes,
+                            P::kTokensContiguous ? tokens - m : features, P::kTokensContiguous ? features : tokens - m};
         });
   }
 
-  __device__ __forceinline__ void load_stage(int stage) const {
-    const u32 base = stage_base(stage);
-    load<typename G::TileA, P::kGather, P::kContraction>(
-        x, base, stage, [&](int i) { return i < panel.count ? block_row(i) * P::kBlockK : -P::kBlockK; });
-    load<typename G::TileB, P::kPanel, P::kOutputs>(
-        dy, base + G::kBytesA, stage, [&](int i) { return (panel.out_block + i) * P::kBlockN; });
+  __device__ __forceinline__ void load_stage(int stage, u32 buffer) const {
+    load<P::kContraction>(copy_a, x, row_bytes_a, source_a, buffer, stage,
+                          [&](int i) { return i < panel.count ? block_row(i) * P::kBlockK : -P::kBlockK; });
+    load<P::kOutputs>(copy_b, dy, row_bytes_b, source_b, buffer + G::kBytesA, stage, [&](int i) { return (panel.out_block + i) * P::kBlockN; });
   }
 
-  __device__ __forceinline__ void multiply(int stage) {
-    const u32 base = stage_base(stage);
-    const auto at_a = [&](int f, int m) {
-      const u32 tile = base + f / P::kBlockK * G::TileA::kBytes;
-      const int i = f % P::kBlockK;
-      return tile + (P::kTokensContiguous ? G::TileA::offset(i, m * G::kBytes) : G::TileA::offset(m, i * G::kBytes));
+  __device__ __forceinline__ void multiply(u32 buffer) {
+    // A warp's rows begin at a block or lie in one, so what follows its place divides into whole blocks and a rest.
+    const auto at_a = [&](u32 f, u32 k) {
+      const u32 i = f % P::kBlockK;
+      return buffer + f / P::kBlockK * TileA::kBytes +
+             (kRowsAreK ? TileA::offset(place_a, k, i * G::kBytes) : TileA::offset(place_a, i, k * G::kBytes));
     };
+    const u32 first_tile = buffer + G::kBytesA + warp_n * G::kWarpTileN / P::kBlockN * TileB::kBytes;
 #pragma unroll 1
-    for (int k = 0; k < P::kSlice; k += M::kStep) {
+    for (u32 step = 0; step < P::kSlice / M::kStep; ++step) {
+      const u32 k = step * M::kStep;
       typename M::A a[G::kTilesM];
 #pragma unroll
-      for (int m = 0; m < G::kTilesM; ++m)
-        M::template load_a<!P::kTokensContiguous>(a[m], at_a, lane, warp_m * G::kWarpTileM + m * 16, k);
+      for (int m = 0; m < G::kTilesM; ++m) M::template load_a<kRowsAreK>(a[m], at_a, m * 16, k);
 #pragma unroll
       for (int n = 0; n < G::kWarpBlocks; ++n) {
         const u32 rows = active >> (n * G::kTilesM) & ((G::kTilesM == 32 ? 0u : 1u << (G::kTilesM & 31)) - 1u);
         if (rows == 0) continue;
-        const int column = warp_n * G::kWarpTileN + n * P::kBlockN;
-        const u32 tile = base + G::kBytesA + column / P::kBlockN * G::TileB::kBytes;
-        const auto at_b = [&](int i, int m) {
-          return tile + (P::kTokensContiguous ? G::TileB::offset(i, m * G::kBytes) : G::TileB::offset(m, i * G::kBytes));
+        const auto at_b = [&](u32 i, u32 kk) {
+          return first_tile + n * TileB::kBytes + (kRowsAreK ? TileB::offset(place_b, kk, i * G::kBytes) : TileB::offset(place_b, i, kk * G::kBytes));
         };
-        M::template step<!P::kTokensContiguous, G::kTilesM, G::kTilesPerBlock>(acc, n * G::kTilesPerBlock, a, at_b, lane,
-                                                                               column % P::kBlockN, k, rows);
+        M::template step<kRowsAreK, G::kTilesM, G::kTilesPerBlock>(acc, n * G::kTilesPerBlock, a, at_b, k, rows);
       }
     }
   }
@@ -165,10 +184,9 @@ struct Sdd {
   // Blocks are row-major and whole: padding elements are written as 0.
   __device__ __forceinline__ void store() const {
     using S = typename G::Stage;
-    constexpr int kRunLength = kRun<Out>;
-    constexpr int kRunsPerRow = S::kLength / kRunLength;
-    const u32 base = shared + (threadIdx.x >> 5) * S::Tile::kBytes;
-    const typename S::Place place = S::place(base, lane);
+    enum : int { kRunLength = Run<Out>::kLength, kRunsPerRow = S::kLength / kRunLength };
+    const u32 base = shared + thread / 32 * S::kBytes;
+    const Place place = S::place(base, lane);
 #pragma unroll
     for (int c = 0; c < G::kWarpTileN / S::kColumns; ++c) {
       __syncwarp();
@@ -178,12 +196,12 @@ struct Sdd {
         for (int n = 0; n < S::kColumns / 8; ++n) S::put(place, m, n, acc[m][c * (S::kColumns / 8) + n]);
       __syncwarp();
 #pragma unroll 1
-      for (int r = lane; r < S::kRows * kRunsPerRow; r += 32) {
-        const int row = r / kRunsPerRow, first = r % kRunsPerRow * kRunLength;
+      for (u32 r = lane; r < S::kRows * kRunsPerRow; r += 32) {
+        const u32 row = r / kRunsPerRow, first = r % kRunsPerRow * kRunLength;
         float v[kRunLength];
         S::get(base, row, first, v);
-        const int f = warp_m * G::kWarpTileM + row, n = warp_n * G::kWarpTileN + c * S::kColumns + first;
-        const int i = f / P::kBlockK;
+        const u32 f = warp_m * G::kWarpTileM + row, n = warp_n * G::kWarpTileN + c * S::kColumns + first;
+        const u32 i = f / P::kBlockK;
         const int block = value(i, n / P::kBlockN);
         if (block < 0) continue;
         const u64 address = values + (static_cast<u64>(block) * (P::kBlockK * P::kBlockN) + f % P::kBlockK * P::kBlockN + n % P::kBlockN) * Out::kBytes;
@@ -194,7 +212,7 @@ struct Sdd {
           for (int e = 0; e < kRunLength; ++e) v[e] = __fadd_rn(old[e], v[e]);
         }
         if constexpr (P::kContraction > 0) {
-          if (block_row(i) * P::kBlockK + f % P::kBlockK >= P::kContraction) {
+          if (block_row(i) * P::kBlockK + static_cast<int>(f % P::kBlockK) >= P::kContraction) {
 #pragma unroll
             for (int e = 0; e < kRunLength; ++e) v[e] = 0.0f;
           }
@@ -202,7 +220,7 @@ struct Sdd {
         if constexpr (P::kOutputs > 0) {
 #pragma unroll
           for (int e = 0; e < kRunLength; ++e)
-            if (panel.out_block * P::kBlockN + n + e >= P::kOutputs) v[e] = 0.0f;
+            if (panel.out_block * P::kBlockN + static_cast<int>(n) + e >= P::kOutputs) v[e] = 0.0f;
         }
         store_run<Out, P::kOutAlign, false>(address, kRunLength, v);
       }
@@ -217,22 +235,30 @@ __device__ __forceinline__ void sdd_panel(const A& args, const Panel& panel) {
   static_assert(G::kSharedBytes == P::kSharedBytes, "Params: kSharedBytes differs from what the tile needs");
   constexpr bool kPromote = P::kPromote > 0;
   if (panel.count <= 0) return;  // closed forms: a short column's last cta
-  Sdd<P> cta(args, ptx::shared_address(bsgen_shared), panel);
+  const u32 shared = ptx::shared_address(bsgen_shared);
+  Sdd<P> cta(args, shared, panel);
   const int num_stages = (cta.tokens + P::kSlice - 1) / P::kSlice;
   float sum[kPromote ? G::kTilesM : 1][G::kTilesN][4] = {};
 
+  const auto next_buffer = [&](u32 buffer) { return buffer == shared + (P::kNumStages - 1) * G::kStageBytes ? shared : buffer + G::kStageBytes; };
+  u32 filled = shared, used = shared;
   // Negative stages only fill the pipeline: one copy of the code that loads.
+  int stage = 1 - P::kNumStages;
 #pragma unroll 1
-  for (int stage = 1 - P::kNumStages; stage < num_stages; ++stage) {
+  do {
     if (stage >= 0) {
       ptx::cp_async_wait<P::kNumStages - 2>();
       __syncthreads();  // the stage has landed for all, and nobody reads the buffer that is filled next
     }
     const int next = stage + P::kNumStages - 1;
-    if (next < num_stages) cta.load_stage(next);
+    if (next < num_stages) {
+      cta.load_stage(next, filled);
+      filled = next_buffer(filled);
+    }
     ptx::cp_async_commit();
     if (stage < 0) continue;
-    cta.multiply(stage);
+    cta.multiply(used);
+    used = next_buffer(used);
     if constexpr (kPromote) {
       static_assert(!kPromote || P::kPromote % P::kSlice == 0, "Params: kPromote is a multiple of kSlice");
       if ((stage + 1) % (P::kPromote / P::kSlice) == 0) {
@@ -247,7 +273,7 @@ __device__ __forceinline__ void sdd_panel(const A& args, const Panel& panel) {
             }
       }
     }
-  }
+  } while (++stage < num_stages);
   if constexpr (kPromote) {
 #pragma unroll
     for (int m = 0; m < G::kTilesM; ++m)

@@ -9,7 +9,7 @@ namespace bsgen::dev::ptx {
 template <class T>
 __device__ __forceinline__ u32 pack(float low, float high) {
   u32 bits;
-  if constexpr (kIsSame<T, bf16>) {
+  if constexpr (IsSame<T, bf16>::value) {
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
   } else {
 #if __CUDA_ARCH__ >= 800
@@ -27,7 +27,7 @@ __device__ __forceinline__ u32 pack(float low, float high) {
 // The fp32 value of the 16 bits.
 template <class T>
 __device__ __forceinline__ float unpack(u16 bits) {
-  if constexpr (kIsSame<T, bf16>) {
+  if constexpr (IsSame<T, bf16>::value) {
     return __uint_as_float(static_cast<u32>(bits) << 16);
   } else {
     float value;

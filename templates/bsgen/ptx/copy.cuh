@@ -8,9 +8,9 @@
 namespace bsgen::dev::ptx {
 
 #if __CUDA_ARCH__ >= 800
-inline constexpr bool kHasAsyncCopy = true;
+enum : bool { kHasAsyncCopy = true };
 #else
-inline constexpr bool kHasAsyncCopy = false;
+enum : bool { kHasAsyncCopy = false };
 #endif
 
 // 16 bytes bypass L1 (.cg): operand tiles are read once per cta.

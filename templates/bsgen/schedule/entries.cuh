@@ -19,9 +19,9 @@ namespace bsgen::dev {
 // Tier `table`: panels, then records of kRecordWords words {group, mask, value...}.
 template <int kRecordWordsV>
 struct TableSchedule {
-  static constexpr bool kInMemory = true;
-  static constexpr int kUnroll = 1;
-  static constexpr int kRecordWords = kRecordWordsV;
+  enum : bool { kInMemory = true };
+  enum : int { kUnroll = 1 };
+  enum : int { kRecordWords = kRecordWordsV };
   static_assert(kRecordWords % 4 == 0, "TableSchedule: records are whole 16-byte units");
 
   static __device__ __forceinline__ Panel panel(u64 table, int index) {
@@ -46,58 +46,82 @@ struct TableSchedule {
   static __device__ __forceinline__ int value(const A& args, const Panel& panel, int e, int s) { return word(args, panel, e, 2 + s); }
 };
 
-// The entries of the cta's panel, stage by stage. kPerStage entries belong to one stage (one, where a stage is part of a block).
-template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages, bool kInMemory = Schedule::kInMemory>
+// The entries of the cta's panel, stage by stage. kPerStage entries belong to one stage (one, where a stage is part of a block). A
+// stage is named by its number and, in tier `table`, by its slot in the ring, which moves along with it (next_slot).
+template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages, int kThreads, bool kInMemory = Schedule::kInMemory>
 struct Entries;
 
-template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages>
-struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, true> {
-  static constexpr int kSlots = 2 * kNumStages;
-  static constexpr int kUnits = kPerStage * Schedule::kRecordWords / 4;
-  static constexpr int kBytes = kSlots * kUnits * 16;
-  static constexpr int kAhead = 2 * kNumStages - 2;  // stages between a record's copy and its last use
+template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages, int kThreads>
+struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, kThreads, true> {
+  enum : int {
+    kSlots = 2 * kNumStages,
+    kUnitsPerRecord = Schedule::kRecordWords / 4,
+    kUnits = kPerStage * kUnitsPerRecord,
+    kBytes = kSlots * kUnits * 16,
+    kAhead = 2 * kNumStages - 2,  // stages between a record's copy and its last use
+  };
 
   u32 ring;
   u64 first;
   int count;
-  int thread;
+  u32 thread;
 
-  __device__ __forceinline__ Entries(u32 shared, u64 table, int num_panels, const Panel& panel, int thread_)
+  __device__ __forceinline__ Entries(u32 shared, u64 table, int num_panels, const Panel& panel, u32 thread_)
       : ring(shared), first(Schedule::record(table, num_panels, panel.first)), count(panel.count), thread(thread_) {}
 
-  // Queues the copy of one stage's records.
-  __device__ __forceinline__ void prefetch(int stage) const {
-    const u32 entry = static_cast<u32>(stage) / kStagesPerEntry * kPerStage;
-    if (thread < kUnits && static_cast<int>(entry) + thread / (Schedule::kRecordWords / 4) < count)
-      ptx::copy<16>(slot(stage) + thread * 16, first + (static_cast<u64>(entry) * (Schedule::kRecordWords / 4) + thread) * 16, 16);
+  __device__ __forceinline__ u32 first_slot() const { return ring; }
+  __device__ __forceinline__ u32 ahead_slot() const { return ring + kAhead * (kUnits * 16); }
+  __device__ __forceinline__ u32 next_slot(u32 slot) const {
+    slot += kUnits * 16;
+    return slot == ring + kBytes ? ring : slot;
   }
-  __device__ __forceinline__ bool exists(int stage, int i) const { return static_cast<int>(static_cast<u32>(stage) / kStagesPerEntry * kPerStage) + i < count; }
-  __device__ __forceinline__ int group(int stage, int i) const { return word(stage, i, 0); }
-  __device__ __forceinline__ u32 mask(int stage, int i) const { return word(stage, i, 1); }
-  __device__ __forceinline__ int value(int stage, int i, int s) const { return word(stage, i, 2 + s); }
+
+  // Queues the copies of the first kAhead stages' records.
+  __device__ __forceinline__ void fill() const {
+    if constexpr (kAhead * kUnits <= kThreads) {
+      if (thread < kAhead * kUnits) copy(thread / kUnits, ring + thread / kUnits * (kUnits * 16), thread % kUnits);
+    } else {
+#pragma unroll 1
+      for (u32 u = thread; u < kAhead * kUnits; u += kThreads) copy(u / kUnits, ring + u / kUnits * (kUnits * 16), u % kUnits);
+    }
+  }
+  // Queues the copy of one stage's records.
+  __device__ __forceinline__ void prefetch(u32 stage, u32 slot) const {
+    if (thread < kUnits) copy(stage, slot, thread);
+  }
+  __device__ __forceinline__ bool exists(u32 stage, int i) const { return static_cast<int>(entry(stage)) + i < count; }
+  __device__ __forceinline__ int group(u32, u32 slot, int i) const { return word(slot, i, 0); }
+  __device__ __forceinline__ u32 mask(u32, u32 slot, int i) const { return word(slot, i, 1); }
+  __device__ __forceinline__ int value(u32, u32 slot, int i, int s) const { return word(slot, i, 2 + s); }
 
  private:
-  __device__ __forceinline__ u32 slot(int stage) const { return ring + static_cast<u32>(stage) % kSlots * (kUnits * 16); }
-  __device__ __forceinline__ int word(int stage, int i, int w) const {
-    return static_cast<int>(ptx::ld_shared_u32(slot(stage) + (i * Schedule::kRecordWords + w) * 4));
+  static __device__ __forceinline__ u32 entry(u32 stage) { return stage / kStagesPerEntry * kPerStage; }
+  __device__ __forceinline__ void copy(u32 stage, u32 slot, u32 unit) const {
+    if (static_cast<int>(entry(stage) + unit / kUnitsPerRecord) < count)
+      ptx::copy<16>(slot + unit * 16, first + (static_cast<u64>(entry(stage)) * kUnitsPerRecord + unit) * 16, 16);
+  }
+  static __device__ __forceinline__ int word(u32 slot, int i, int w) {
+    return static_cast<int>(ptx::ld_shared_u32(slot + (i * Schedule::kRecordWords + w) * 4));
   }
 };
 
-template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages>
-struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, false> {
-  static constexpr int kBytes = 0;
-  static constexpr int kAhead = 0;
+template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages, int kThreads>
+struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, kThreads, false> {
+  enum : int { kBytes = 0, kAhead = 0 };
   Panel panel;
 
-  __device__ __forceinline__ Entries(u32, u64, int, const Panel& panel_, int) : panel(panel_) {}
-  __device__ __forceinline__ void prefetch(int) const {}
-  __device__ __forceinline__ bool exists(int stage, int i) const { return entry(stage, i) < panel.count; }
-  __device__ __forceinline__ int group(int stage, int i) const { return Schedule::group(panel, entry(stage, i)); }
-  __device__ __forceinline__ u32 mask(int stage, int i) const { return Schedule::mask(panel, entry(stage, i)); }
-  __device__ __forceinline__ int value(int stage, int i, int s) const { return Schedule::value(panel, entry(stage, i), s); }
+  __device__ __forceinline__ Entries(u32, u64, int, const Panel& panel_, u32) : panel(panel_) {}
+  __device__ __forceinline__ u32 first_slot() const { return 0; }
+  __device__ __forceinline__ u32 ahead_slot() const { return 0; }
+  __device__ __forceinline__ u32 next_slot(u32) const { return 0; }
+  __device__ __forceinline__ void prefetch(u32, u32) const {}
+  __device__ __forceinline__ bool exists(u32 stage, int i) const { return entry(stage, i) < panel.count; }
+  __device__ __forceinline__ int group(u32 stage, u32, int i) const { return Schedule::group(panel, entry(stage, i)); }
+  __device__ __forceinline__ u32 mask(u32 stage, u32, int i) const { return Schedule::mask(panel, entry(stage, i)); }
+  __device__ __forceinline__ int value(u32 stage, u32, int i, int s) const { return Schedule::value(panel, entry(stage, i), s); }
 
  private:
-  static __device__ __forceinline__ int entry(int stage, int i) { return static_cast<u32>(stage) / kStagesPerEntry * kPerStage + i; }
+  static __device__ __forceinline__ int entry(u32 stage, int i) { return stage / kStagesPerEntry * kPerStage + i; }
 };
 
 }  // namespace bsgen::dev

@@ -7,66 +7,75 @@
 
 namespace bsgen::dev {
 
-inline constexpr int kNoLimit = 1 << 30;
+enum : int { kNoLimit = 1 << 30 };
 
-// Where one element of a tile comes from: its address, the distance to the next row, and how many bytes of this row and how
-// many rows from here on exist (what does not is zero-filled; may be negative).
+// Where one element of a tile comes from: its address, and how many elements of this row and how many rows from here on exist
+// (what does not is zero-filled; may be negative).
 struct CopySource {
   u64 address;
-  i64 row_bytes;
-  int bytes;
+  int elements;
   int rows;
 };
 
 // Copies kTiles tiles, one behind the other from shared address `to`. exists(tile): whether it is copied at all;
-// source(tile, row, byte): where that place comes from.
+// source(tile, row, byte): where that place comes from; row_bytes: from one row of the source to the next.
 //
-// 16-byte units: a thread keeps its column of chunks and walks down the rows, so that both addresses move by constants.
-template <class Tile, int kTiles, int kUnit, int kThreads>
+// 16-byte units: a thread keeps its row and byte for all copies (kFixed), so that the caller can derive the source from what it
+// computed once, and walks down the rows, so that both addresses move by constants.
+template <class Tile, int kTiles, int kUnit, int kThreads, int kElementBytes>
 struct TileCopy {
-  static constexpr int kUnitsPerRow = Tile::kChunks * 16 / kUnit;
-  static constexpr int kRowsPerPass = kThreads / (kUnitsPerRow < kThreads ? kUnitsPerRow : kThreads);
-  static constexpr bool kRegular = kUnit == 16 && kUnitsPerRow <= kThreads;
+  enum : int {
+    kUnitsPerRow = Tile::kChunks * 16 / kUnit,
+    kRowsPerPass = kThreads / (kUnitsPerRow < kThreads ? kUnitsPerRow : kThreads),
+    kPasses = kRowsPerPass <= Tile::kRows ? Tile::kRows / kRowsPerPass : 1,
+  };
+  enum : bool { kFixed = kUnit == 16 && kUnitsPerRow <= kThreads };
+
+  u32 row, byte;  // kFixed: where this thread copies; row is that of its first pass
+  u32 place;      // and as an offset in the tile
+
+  __device__ __forceinline__ explicit TileCopy(u32 thread)
+      : row(kRowsPerPass <= Tile::kRows ? thread / kUnitsPerRow : thread / kUnitsPerRow % Tile::kRows), byte(thread % kUnitsPerRow * 16), place(Tile::offset(row, byte)) {}
 
   template <class Exists, class Source>
-  static __device__ __forceinline__ void run(int thread, u32 to, const Exists& exists, const Source& source) {
-    if constexpr (kRegular && kRowsPerPass <= Tile::kRows) {
-      const int row0 = thread / kUnitsPerRow, byte = thread % kUnitsPerRow * 16;
+  __device__ __forceinline__ void run(u32 thread, u32 to, i64 row_bytes, const Exists& exists, const Source& source) const {
+    if constexpr (kFixed && kRowsPerPass <= Tile::kRows) {
 #pragma unroll(kTiles <= 2 ? kTiles : 1)
       for (int tile = 0; tile < kTiles; ++tile) {
         if (!exists(tile)) continue;
-        const CopySource from = source(tile, row0, byte);
+        const CopySource from = source(tile, row, byte);
         u64 address = from.address;
-        const int valid = max_of(0, min_of(16, from.bytes));
-#pragma unroll(Tile::kRows / kRowsPerPass <= 8 ? Tile::kRows / kRowsPerPass : 4)
-        for (int pass = 0; pass < Tile::kRows / kRowsPerPass; ++pass) {
-          ptx::copy<16>(to + tile * Tile::kBytes + Tile::offset(row0 + pass * kRowsPerPass, byte), address,
-                        pass * kRowsPerPass < from.rows ? valid : 0);
-          address += kRowsPerPass * from.row_bytes;
+        const int valid = bytes_of(from.elements);
+#pragma unroll(kPasses <= 8 ? kPasses : 4)
+        for (int pass = 0; pass < kPasses; ++pass) {
+          const u32 offset = kRowsPerPass % Tile::kPeriod == 0 ? place + pass * (kRowsPerPass * (Tile::kBytes / Tile::kRows))
+                                                               : Tile::offset(row + pass * kRowsPerPass, byte);
+          ptx::copy<16>(to + tile * Tile::kBytes + offset, address, pass * kRowsPerPass < from.rows ? valid : 0);
+          address += kRowsPerPass * row_bytes;
         }
       }
-    } else if constexpr (kRegular) {
-      constexpr int kTilesPerPass = kRowsPerPass / Tile::kRows;
-      const int row = thread / kUnitsPerRow % Tile::kRows, byte = thread % kUnitsPerRow * 16;
+    } else if constexpr (kFixed) {
+      enum : int { kTilesPerPass = kRowsPerPass / Tile::kRows };
 #pragma unroll(kTiles / kTilesPerPass <= 4 ? 4 : 2)
       for (int tile = thread / (kUnitsPerRow * Tile::kRows); tile < kTiles; tile += kTilesPerPass) {
         if (!exists(tile)) continue;
         const CopySource from = source(tile, row, byte);
-        ptx::copy<16>(to + tile * Tile::kBytes + Tile::offset(row, byte), from.address,
-                      from.rows > 0 ? max_of(0, min_of(16, from.bytes)) : 0);
+        ptx::copy<16>(to + tile * Tile::kBytes + place, from.address, from.rows > 0 ? bytes_of(from.elements) : 0);
       }
     } else {
-      constexpr int kUnitsPerTile = Tile::kRows * kUnitsPerRow;
+      enum : int { kUnitsPerTile = Tile::kRows * kUnitsPerRow };
 #pragma unroll 1
-      for (int u = thread; u < kTiles * kUnitsPerTile; u += kThreads) {
-        const int tile = u / kUnitsPerTile, row = u % kUnitsPerTile / kUnitsPerRow, byte = u % kUnitsPerRow * kUnit;
+      for (u32 u = thread; u < kTiles * kUnitsPerTile; u += kThreads) {
+        const int tile = u / kUnitsPerTile, row_of = u % kUnitsPerTile / kUnitsPerRow, byte_of = u % kUnitsPerRow * kUnit;
         if (!exists(tile)) continue;
-        const CopySource from = source(tile, row, byte);
-        ptx::copy<kUnit>(to + tile * Tile::kBytes + Tile::offset(row, byte), from.address,
-                         from.rows > 0 ? max_of(0, min_of(kUnit, from.bytes)) : 0);
+        const CopySource from = source(tile, row_of, byte_of);
+        ptx::copy<kUnit>(to + tile * Tile::kBytes + Tile::offset(row_of, byte_of), from.address, from.rows > 0 ? bytes_of(from.elements) : 0);
       }
     }
   }
+
+ private:
+  static __device__ __forceinline__ int bytes_of(int elements) { return max_of(0, min_of(elements, kUnit / kElementBytes) * kElementBytes); }
 };
 
 }  // namespace bsgen::dev

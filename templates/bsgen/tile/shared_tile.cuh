@@ -15,20 +15,36 @@
 
 namespace bsgen::dev {
 
+// What a thread keeps of its place in a swizzled tile. The mask is linear over exclusive or: a place whose row and byte differ
+// from it in other bits than its own is one addition and one exclusive or away, so no loop has to derive an address anew.
+struct Place {
+  u32 row;   // of the row's start
+  u32 byte;  // in the row, swizzled
+};
+
 template <int kRowsV, int kRowBytes, bool kPairs = false>
 struct SharedTile {
   static_assert(kRowBytes >= 16 && (kRowBytes & (kRowBytes - 1)) == 0, "SharedTile: rows are 16, 32, 64, ... bytes");
-  static constexpr int kRows = kRowsV;
-  static constexpr int kChunks = kRowBytes / 16;
-  static constexpr int kBytes = kRows * kRowBytes;
-  static constexpr int kUnit = kPairs && kChunks > 1 ? 2 : 1;
-  static constexpr int kLineChunks = kChunks < 8 ? kChunks : 8;
-  static constexpr int kRowsPerLine = 8 / kLineChunks;
-  static constexpr int kUnitsPerRow = kLineChunks / kUnit;
+  enum : int {
+    kRows = kRowsV,
+    kChunks = kRowBytes / 16,
+    kBytes = kRows * kRowBytes,
+    kUnit = kPairs && kChunks > 1 ? 2 : 1,
+    kLineChunks = kChunks < 8 ? kChunks : 8,
+    kRowsPerLine = 8 / kLineChunks,
+    kUnitsPerRow = kLineChunks / kUnit,
+    kPeriod = kUnitsPerRow > 1 ? kRowsPerLine * kUnitsPerRow : 1,  // rows after which the mask repeats
+  };
 
   // Byte offset of (row, byte) in the tile: XORing the chunk is XORing the byte above its low four bits.
   static __device__ __forceinline__ u32 offset(u32 row, u32 byte) { return row * kRowBytes + (byte ^ mask(row)); }
   static __device__ __forceinline__ u32 mask(u32 row) { return row / kRowsPerLine % kUnitsPerRow * (kUnit * 16); }
+
+  static __device__ __forceinline__ Place place(u32 row, u32 byte) { return {row * kRowBytes, byte ^ mask(row)}; }
+  // Offset of the place `rows` rows and `bytes` bytes further.
+  static __device__ __forceinline__ u32 offset(const Place& place, u32 rows, u32 bytes) {
+    return place.row + rows * kRowBytes + (place.byte ^ bytes ^ mask(rows));
+  }
 };
 
 }  // namespace bsgen::dev

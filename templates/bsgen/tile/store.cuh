@@ -11,7 +11,9 @@ namespace bsgen::dev {
 
 // Elements of 16 output bytes.
 template <class Out>
-inline constexpr int kRun = 16 / Out::kBytes;
+struct Run {
+  enum : int { kLength = 16 / Out::kBytes };
+};
 
 // A run of kCount elements as fp32; where kPartial, those from `valid` on are 0. kAlign: bytes the address is a multiple of.
 template <class T, int kAlign, bool kPartial, int kCount>
@@ -39,18 +41,18 @@ __device__ __forceinline__ void load_run(u64 address, int valid, float (&values)
 
 // Stores a run (where kPartial, its first `valid` elements), each element rounded once to nearest even.
 template <class Out, int kAlign, bool kPartial>
-__device__ __forceinline__ void store_run(u64 address, int valid, const float (&values)[kRun<Out>]) {
+__device__ __forceinline__ void store_run(u64 address, int valid, const float (&values)[Run<Out>::kLength]) {
   u32 words[4];
 #pragma unroll
   for (int w = 0; w < 4; ++w) {
     if constexpr (Out::kBytes == 4) words[w] = __float_as_uint(values[w]);
     else words[w] = ptx::pack<Out>(values[2 * w], values[2 * w + 1]);
   }
-  if (kAlign >= 16 && (!kPartial || valid >= kRun<Out>)) {
+  if (kAlign >= 16 && (!kPartial || valid >= Run<Out>::kLength)) {
     ptx::st_global_v4(address, words);
   } else if constexpr (kAlign < 16 || kPartial) {
 #pragma unroll
-    for (int i = 0; i < kRun<Out>; ++i) {
+    for (int i = 0; i < Run<Out>::kLength; ++i) {
       if (kPartial && i >= valid) break;
       if constexpr (Out::kBytes == 4) {
         ptx::st_global_u32(address + 4 * i, words[i]);
@@ -65,57 +67,59 @@ __device__ __forceinline__ void store_run(u64 address, int valid, const float (&
 
 // A warp's staging area for kRowsM x kColumns accumulators, fp32, rows along the contiguous index of the output.
 // kFeaturesContiguous: output rows are accumulator rows; else output rows are accumulator columns.
+//
+// Accumulators come as 32 contiguous bytes of four rows (8 bytes, or 4, per lane) and leave as runs of one or two whole chunks.
+// Swizzling pairs of chunks by the line keeps the former apart; the chunk within its pair is flipped on odd lines, so that the
+// first chunks of two lines' runs, which one instruction of eight lanes reads, are not on the same banks.
 template <int kRowsM, int kColumnsV, bool kFeaturesContiguous>
 struct Staging {
-  static constexpr int kColumns = kColumnsV;
-  static constexpr int kRows = kFeaturesContiguous ? kRowsM : kColumns;
-  static constexpr int kLength = kFeaturesContiguous ? kColumns : kRowsM;  // elements of one output row here
-  using Tile = SharedTile<kRows, kLength * 4, true>;
+  enum : int {
+    kColumns = kColumnsV,
+    kRows = kFeaturesContiguous ? kRowsM : kColumns,
+    kLength = kFeaturesContiguous ? kColumns : kRowsM,  // elements of one output row here
+    kBytes = kRows * kLength * 4,
+    kRowsPerLine = kLength < 32 ? 32 / kLength : 1,
+    kPairsPerRow = kLength < 32 ? kLength / 8 : 4,
+  };
 
   // Which output row a staged row is. Columns are staged even ones first: lanes t = 0..3 own columns 2t, and must fall on four
   // neighbouring rows.
-  static __device__ __forceinline__ int output_row(int row) {
+  static __device__ __forceinline__ u32 output_row(u32 row) {
     return kFeaturesContiguous ? row : row % (kColumns / 2) * 2 + row / (kColumns / 2);
   }
 
-  // Where a lane's accumulators go: rows of one tile differ from the next by whole swizzle periods, so that only an addition
-  // (tile_m) and an exclusive or (tile_n) are left for each tile.
-  struct Place {
-    u32 address;  // of (lane's row, 0)
-    u32 byte;     // of the lane's column, swizzled
-  };
-  static __device__ __forceinline__ Place place(u32 base, int lane) {
-    const u32 g = lane >> 2, t = lane & 3;
-    if constexpr (kFeaturesContiguous) return {base + Tile::offset(g, 0) - Tile::mask(g), t * 8 ^ Tile::mask(g)};
-    else return {base + Tile::offset(t, 0) - Tile::mask(t), g * 4 ^ Tile::mask(t)};
+  static __device__ __forceinline__ u32 mask(u32 row) {
+    const u32 line = row / kRowsPerLine;
+    return line % kPairsPerRow * 32 ^ (kLength <= 32 ? line % 2 * 16 : 0);
+  }
+  static __device__ __forceinline__ u32 flip(u32 byte) { return kLength > 32 ? byte / 128 % 2 * 16 : 0; }
+
+  // Where a lane's accumulators go. Other tiles are whole periods of the mask away.
+  static __device__ __forceinline__ Place place(u32 base, u32 lane) {
+    const u32 g = lane / 4, t = lane % 4;
+    if constexpr (kFeaturesContiguous) return {base + g * (kLength * 4), t * 8 ^ mask(g)};
+    else return {base + t * (kLength * 4), g * 4 ^ mask(t)};
   }
 
   static __device__ __forceinline__ void put(const Place& at, int tile_m, int tile_n, const float (&acc)[4]) {
     if constexpr (kFeaturesContiguous) {
-      const u32 address = at.address + tile_m * (16 * kLength * 4) + (at.byte ^ tile_n * 32);
-      ptx::st_shared_v2(address, __float_as_uint(acc[0]), __float_as_uint(acc[1]));
-      ptx::st_shared_v2(address + 8 * kLength * 4, __float_as_uint(acc[2]), __float_as_uint(acc[3]));
+      const u32 address = at.row + tile_m * (16 * kLength * 4) + (at.byte ^ tile_n * 32);
+      ptx::st_shared_v2_pair<8 * kLength * 4>(address, acc);
     } else {
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
-        ptx::st_shared_u32(at.address + (tile_n * 4 + (i & 1) * (kColumns / 2)) * (kLength * 4) + (at.byte ^ (tile_m * 64 + (i >> 1) * 32)),
-                           __float_as_uint(acc[i]));
+      for (int i = 0; i < 4; ++i) {
+        const u32 byte = tile_m * 64 + (i >> 1) * 32;
+        ptx::st_shared_f32(at.row + (tile_n * 4 + (i & 1) * (kColumns / 2)) * (kLength * 4) + (at.byte ^ byte ^ flip(byte)), acc[i]);
+      }
     }
   }
 
-  // kCount consecutive elements of staged row `row` from `first`. With eight elements, threads of odd lines take the second half
-  // first (a row of 256 bytes is two lines), so that one instruction of eight lanes covers all banks.
+  // kCount consecutive elements of staged row `row` from `first`.
   template <int kCount>
-  static __device__ __forceinline__ void get(u32 base, int row, int first, float (&values)[kCount]) {
-    const int odd = kCount == 8 ? (row / Tile::kRowsPerLine + first / 32) & 1 : 0;
-    u32 halves[2][4];
+  static __device__ __forceinline__ void get(u32 base, u32 row, u32 first, float (&values)[kCount]) {
+    const u32 address = base + row * (kLength * 4) + (first * 4 ^ mask(row) ^ flip(first * 4));
 #pragma unroll
-    for (int h = 0; h < kCount / 4; ++h) ptx::ld_shared_v4(base + Tile::offset(row, (first + (h ^ odd) * 4) * 4), halves[h]);
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      const u32 word = kCount == 4 ? halves[0][i] : (odd ? halves[1 - i / 4][i % 4] : halves[i / 4][i % 4]);
-      values[i] = __uint_as_float(word);
-    }
+    for (int i = 0; i < kCount; i += 4) ptx::ld_shared_v4(address ^ i * 4, values[i], values[i + 1], values[i + 2], values[i + 3]);
   }
 };
 

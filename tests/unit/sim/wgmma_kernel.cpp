@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "runtime/sim/exec/memory_map.h"
@@ -118,19 +117,7 @@ std::string wgmma_text(const WgmmaCase& what) {
   }
   text += what.after_multiply;
   for (int i = 0; i < num_d; ++i) text += fmt::format("st.global.{} [%rd3+{}], {}{};\n", d_type, 4 * i, d_prefix, i);
-  text += "ret;\n}\n";
-  if (!what.from.empty()) {
-    REQUIRE(text.find(what.from) != std::string::npos);
-    text.replace(text.find(what.from), what.from.size(), what.to);
-  }
-  return text;
-}
-
-int line_of(const std::string& text, const std::string& part, int which) {
-  std::size_t at = text.find(part);
-  for (; which > 0; --which) at = text.find(part, at + 1);
-  REQUIRE(at != std::string::npos);
-  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+  return text + "ret;\n}\n";
 }
 
 WgmmaRun run_wgmma(const WgmmaCase& what, const std::vector<std::uint32_t>& a, const std::vector<std::uint32_t>& b, const std::vector<std::uint32_t>& d) {

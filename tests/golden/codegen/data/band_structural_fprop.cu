@@ -5,8 +5,8 @@
 
 // band, offsets -1 0 1
 struct Schedule {
-  static constexpr bool kInMemory = false;
-  static constexpr int kUnroll = 1;
+  enum : bool { kInMemory = false };
+  enum : int { kUnroll = 1 };
   // block columns j0 .. j1 meet the block rows first .. last
   static __device__ __forceinline__ int first(int j0, int j1) { return bsgen::dev::max_of(0, j0 - 1); }
   static __device__ __forceinline__ int last(int j0, int j1) { return bsgen::dev::min_of(63, j1 + 1); }
@@ -46,18 +46,19 @@ struct Schedule {
 struct Params {
   using Value = bsgen::dev::bf16;
   using Out = bsgen::dev::bf16;
-  static constexpr bool kTransposed = false;
-  static constexpr bool kTokensContiguous = false;
-  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
-  static constexpr int kBlockK = 32, kBlockN = 32, kPanel = 1;
-  static constexpr int kTileM = 128;  // tokens per cta
-  static constexpr int kWarpsM = 2, kWarpsN = 2, kNumThreads = 128;
-  static constexpr int kSlice = 32, kSlicesPerStage = 1;
-  static constexpr int kNumStages = 3;
-  static constexpr int kSharedBytes = 30720;  // of 166912
-  static constexpr int kPromote = 0;  // sums stay in the tensor core
-  static constexpr int kContraction = 0;  // whole blocks, no guard
-  static constexpr int kOutputs = 0;  // whole panels, no guard
+  enum : bool { kTransposed = false, kTokensContiguous = false };
+  enum : int {
+    kAlign = 16, kOutAlign = 16,  // bytes, of pointers and leading dimensions
+    kBlockK = 32, kBlockN = 32, kPanel = 1,
+    kTileM = 128,  // tokens per cta
+    kWarpsM = 2, kWarpsN = 2, kNumThreads = 128,
+    kSlice = 32, kSlicesPerStage = 1,
+    kNumStages = 3,
+    kSharedBytes = 30720,  // of 166912
+    kPromote = 0,  // sums stay in the tensor core
+    kContraction = 0,  // whole blocks, no guard
+    kOutputs = 0,  // whole panels, no guard
+  };
   using Schedule = ::Schedule;
   using Epilogue = bsgen::dev::NoEpilogue;
 };

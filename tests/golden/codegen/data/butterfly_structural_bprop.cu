@@ -21,8 +21,8 @@
 
 // butterfly
 struct Schedule {
-  static constexpr bool kInMemory = false;
-  static constexpr int kUnroll = 1;
+  enum : bool { kInMemory = false };
+  enum : int { kUnroll = 1 };
   // the block columns of block row j, ascending
   static __device__ __forceinline__ int count(int j) {
     return 4;
@@ -68,18 +68,19 @@ struct Schedule {
 struct Params {
   using Value = bsgen::dev::fp16;
   using Out = bsgen::dev::fp16;
-  static constexpr bool kTransposed = true;
-  static constexpr bool kTokensContiguous = false;
-  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
-  static constexpr int kBlockK = 8, kBlockN = 8, kPanel = 1;
-  static constexpr int kTileM = 128;  // tokens per cta
-  static constexpr int kWarpsM = 4, kWarpsN = 1, kNumThreads = 128;
-  static constexpr int kSlice = 16, kSlicesPerStage = 2;
-  static constexpr int kNumStages = 3;
-  static constexpr int kSharedBytes = 26112;  // of 166912
-  static constexpr int kPromote = 0;  // sums stay in the tensor core
-  static constexpr int kContraction = 0;  // whole blocks, no guard
-  static constexpr int kOutputs = 0;  // whole panels, no guard
+  enum : bool { kTransposed = true, kTokensContiguous = false };
+  enum : int {
+    kAlign = 16, kOutAlign = 16,  // bytes, of pointers and leading dimensions
+    kBlockK = 8, kBlockN = 8, kPanel = 1,
+    kTileM = 128,  // tokens per cta
+    kWarpsM = 4, kWarpsN = 1, kNumThreads = 128,
+    kSlice = 16, kSlicesPerStage = 2,
+    kNumStages = 3,
+    kSharedBytes = 26112,  // of 166912
+    kPromote = 0,  // sums stay in the tensor core
+    kContraction = 0,  // whole blocks, no guard
+    kOutputs = 0,  // whole panels, no guard
+  };
   using Schedule = ::Schedule;
   using Epilogue = bsgen::dev::NoEpilogue;
 };

@@ -16,8 +16,8 @@
 
 // lower-triangle, j <= i
 struct Schedule {
-  static constexpr bool kInMemory = false;
-  static constexpr int kUnroll = 1;
+  enum : bool { kInMemory = false };
+  enum : int { kUnroll = 1 };
   // block columns j0 .. j1 meet the block rows first .. last
   static __device__ __forceinline__ int first(int j0, int j1) { return j0; }
   static __device__ __forceinline__ int last(int j0, int j1) { return 11; }
@@ -55,18 +55,19 @@ struct Schedule {
 struct Params {
   using Value = bsgen::dev::bf16;
   using Out = bsgen::dev::fp32;
-  static constexpr bool kAccumulate = false;
-  static constexpr bool kTokensContiguous = false;
-  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
-  static constexpr int kBlockK = 64, kBlockN = 64, kPanel = 1;
-  static constexpr int kGather = 1;  // block rows per cta
-  static constexpr int kWarpsM = 2, kWarpsN = 2, kNumThreads = 128;
-  static constexpr int kSlice = 64;  // tokens per stage
-  static constexpr int kNumStages = 3;
-  static constexpr int kSharedBytes = 49168;  // of 166912
-  static constexpr int kPromote = 128;  // elements per tensor-core sum
-  static constexpr int kContraction = 0;  // whole blocks, no guard
-  static constexpr int kOutputs = 0;  // whole panels, no guard
+  enum : bool { kAccumulate = false, kTokensContiguous = false };
+  enum : int {
+    kAlign = 16, kOutAlign = 16,  // bytes, of pointers and leading dimensions
+    kBlockK = 64, kBlockN = 64, kPanel = 1,
+    kGather = 1,  // block rows per cta
+    kWarpsM = 2, kWarpsN = 2, kNumThreads = 128,
+    kSlice = 64,  // tokens per stage
+    kNumStages = 3,
+    kSharedBytes = 49168,  // of 166912
+    kPromote = 128,  // elements per tensor-core sum
+    kContraction = 0,  // whole blocks, no guard
+    kOutputs = 0,  // whole panels, no guard
+  };
   using Schedule = ::Schedule;
 };
 

@@ -41,8 +41,8 @@ __constant__ int kEntries[17][4] = {
 };
 
 struct Schedule {
-  static constexpr bool kInMemory = false;
-  static constexpr int kUnroll = 1;
+  enum : bool { kInMemory = false };
+  enum : int { kUnroll = 1 };
   static __device__ __forceinline__ bsgen::dev::Panel panel(bsgen::dev::u64, int index) {
     return {kPanels[index][0], kPanels[index][1], kPanels[index][2], kPanels[index][3]};
   }
@@ -72,18 +72,19 @@ struct Epilogue {
 struct Params {
   using Value = bsgen::dev::bf16;
   using Out = bsgen::dev::bf16;
-  static constexpr bool kTransposed = false;
-  static constexpr bool kTokensContiguous = false;
-  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
-  static constexpr int kBlockK = 32, kBlockN = 32, kPanel = 2;
-  static constexpr int kTileM = 128;  // tokens per cta
-  static constexpr int kWarpsM = 2, kWarpsN = 2, kNumThreads = 128;
-  static constexpr int kSlice = 32, kSlicesPerStage = 1;
-  static constexpr int kNumStages = 3;
-  static constexpr int kSharedBytes = 36864;  // of 166912
-  static constexpr int kPromote = 0;  // sums stay in the tensor core
-  static constexpr int kContraction = 0;  // whole blocks, no guard
-  static constexpr int kOutputs = 0;  // whole panels, no guard
+  enum : bool { kTransposed = false, kTokensContiguous = false };
+  enum : int {
+    kAlign = 16, kOutAlign = 16,  // bytes, of pointers and leading dimensions
+    kBlockK = 32, kBlockN = 32, kPanel = 2,
+    kTileM = 128,  // tokens per cta
+    kWarpsM = 2, kWarpsN = 2, kNumThreads = 128,
+    kSlice = 32, kSlicesPerStage = 1,
+    kNumStages = 3,
+    kSharedBytes = 36864,  // of 166912
+    kPromote = 0,  // sums stay in the tensor core
+    kContraction = 0,  // whole blocks, no guard
+    kOutputs = 0,  // whole panels, no guard
+  };
   using Schedule = ::Schedule;
   using Epilogue = ::Epilogue;
 };

@@ -8,18 +8,19 @@ using Schedule = bsgen::dev::TableSchedule<4>;
 struct Params {
   using Value = bsgen::dev::tf32;
   using Out = bsgen::dev::fp32;
-  static constexpr bool kTransposed = false;
-  static constexpr bool kTokensContiguous = true;
-  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
-  static constexpr int kBlockK = 16, kBlockN = 32, kPanel = 2;
-  static constexpr int kTileM = 128;  // tokens per cta
-  static constexpr int kWarpsM = 8, kWarpsN = 1, kNumThreads = 256;
-  static constexpr int kSlice = 16, kSlicesPerStage = 2;
-  static constexpr int kNumStages = 3;
-  static constexpr int kSharedBytes = 73920;  // of 166912
-  static constexpr int kPromote = 128;  // elements per tensor-core sum
-  static constexpr int kContraction = 630;  // features end inside the last block
-  static constexpr int kOutputs = 1270;  // outputs end inside the last panel
+  enum : bool { kTransposed = false, kTokensContiguous = true };
+  enum : int {
+    kAlign = 16, kOutAlign = 16,  // bytes, of pointers and leading dimensions
+    kBlockK = 16, kBlockN = 32, kPanel = 2,
+    kTileM = 128,  // tokens per cta
+    kWarpsM = 8, kWarpsN = 1, kNumThreads = 256,
+    kSlice = 16, kSlicesPerStage = 2,
+    kNumStages = 3,
+    kSharedBytes = 73920,  // of 166912
+    kPromote = 128,  // elements per tensor-core sum
+    kContraction = 630,  // features end inside the last block
+    kOutputs = 1270,  // outputs end inside the last panel
+  };
   using Schedule = ::Schedule;
   using Epilogue = bsgen::dev::NoEpilogue;
 };

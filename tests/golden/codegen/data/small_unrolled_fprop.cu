@@ -9,16 +9,16 @@
 
 template <int kIndex> struct Schedule;
 template <> struct Schedule<0> {
-  static constexpr bool kInMemory = false;
-  static constexpr int kUnroll = 2;
+  enum : bool { kInMemory = false };
+  enum : int { kUnroll = 2 };
   static __device__ __forceinline__ constexpr bsgen::dev::Panel panel(bsgen::dev::u64, int) { return {0, 0, 0, 2}; }
   static __device__ __forceinline__ int group(const bsgen::dev::Panel& panel, int e) { return e == 0 ? 0 : e == 1 ? 1 : 0; }
   static __device__ __forceinline__ bsgen::dev::u32 mask(const bsgen::dev::Panel& panel, int e) { return e == 0 ? 0x1u : e == 1 ? 0x2u : 0u; }
   static __device__ __forceinline__ int value(const bsgen::dev::Panel& panel, int e, int slot) { return e == 0 && slot == 0 ? 0 : e == 1 && slot == 1 ? 1 : -1; }
 };
 template <> struct Schedule<1> {
-  static constexpr bool kInMemory = false;
-  static constexpr int kUnroll = 2;
+  enum : bool { kInMemory = false };
+  enum : int { kUnroll = 2 };
   static __device__ __forceinline__ constexpr bsgen::dev::Panel panel(bsgen::dev::u64, int) { return {0, 2, 0, 2}; }
   static __device__ __forceinline__ int group(const bsgen::dev::Panel& panel, int e) { return e == 0 ? 2 : e == 1 ? 3 : 0; }
   static __device__ __forceinline__ bsgen::dev::u32 mask(const bsgen::dev::Panel& panel, int e) { return e == 0 ? 0x1u : e == 1 ? 0x3u : 0u; }
@@ -29,18 +29,19 @@ template <int kIndex>
 struct Params {
   using Value = bsgen::dev::bf16;
   using Out = bsgen::dev::bf16;
-  static constexpr bool kTransposed = false;
-  static constexpr bool kTokensContiguous = false;
-  static constexpr int kAlign = 16, kOutAlign = 16;  // bytes, of pointers and leading dimensions
-  static constexpr int kBlockK = 32, kBlockN = 32, kPanel = 2;
-  static constexpr int kTileM = 64;  // tokens per cta
-  static constexpr int kWarpsM = 2, kWarpsN = 2, kNumThreads = 128;
-  static constexpr int kSlice = 32, kSlicesPerStage = 1;
-  static constexpr int kNumStages = 3;
-  static constexpr int kSharedBytes = 24576;  // of 166912
-  static constexpr int kPromote = 0;  // sums stay in the tensor core
-  static constexpr int kContraction = 0;  // whole blocks, no guard
-  static constexpr int kOutputs = 0;  // whole panels, no guard
+  enum : bool { kTransposed = false, kTokensContiguous = false };
+  enum : int {
+    kAlign = 16, kOutAlign = 16,  // bytes, of pointers and leading dimensions
+    kBlockK = 32, kBlockN = 32, kPanel = 2,
+    kTileM = 64,  // tokens per cta
+    kWarpsM = 2, kWarpsN = 2, kNumThreads = 128,
+    kSlice = 32, kSlicesPerStage = 1,
+    kNumStages = 3,
+    kSharedBytes = 24576,  // of 166912
+    kPromote = 0,  // sums stay in the tensor core
+    kContraction = 0,  // whole blocks, no guard
+    kOutputs = 0,  // whole panels, no guard
+  };
   using Schedule = ::Schedule<kIndex>;
   using Epilogue = bsgen::dev::NoEpilogue;
 };
