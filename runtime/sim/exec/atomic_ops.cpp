@@ -56,11 +56,16 @@ T lane_value(const Warp& warp, std::uint32_t slot, int lane) {
   return value;
 }
 
+// f32 sums in global memory lose subnormal operands and results, in shared memory they keep them (PTX ISA, "atom").
+float flushed(float x) { return (bits_of(x) & 0x7f800000u) == 0 ? f32_of(bits_of(x) & 0x80000000u) : x; }
+
 template <class T, AtomicOp kOp>
-void apply(Warp& warp, const Op& op, std::byte* host, int lane) {
+void apply(Warp& warp, const Op& op, std::byte* host, int lane, bool shared) {
   T old;
   std::memcpy(&old, host, sizeof(T));
-  const T made = combine<T, kOp>(old, lane_value<T>(warp, op.slot[2], lane), lane_value<T>(warp, op.slot[3], lane));
+  T made = combine<T, kOp>(old, lane_value<T>(warp, op.slot[2], lane), lane_value<T>(warp, op.slot[3], lane));
+  if constexpr (std::is_same_v<T, float>)
+    if (!shared) made = flushed(combine<T, kOp>(flushed(old), flushed(lane_value<T>(warp, op.slot[2], lane)), T{}));
   std::memcpy(host, &made, sizeof(T));
   std::memset(warp.registers + op.slot[0] + lane * (sizeof(T) == 8 ? 8 : 4), 0, sizeof(T) == 8 ? 8 : 4);
   std::memcpy(warp.registers + op.slot[0] + lane * (sizeof(T) == 8 ? 8 : 4), &old, sizeof(T));
@@ -86,7 +91,7 @@ void atomic_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint3
     for (std::uint32_t lanes = piece.mask; lanes != 0; lanes &= lanes - 1) {
       const int lane = std::countr_zero(lanes);
       const std::uint64_t offset = addresses.of[lane] - piece.base;
-      apply<T, kOp>(warp, op, piece.host + offset, lane);
+      apply<T, kOp>(warp, op, piece.host + offset, lane, shared);
       if (piece.valid != nullptr) std::memset(piece.valid + offset, 0xff, sizeof(T));
     }
   }

@@ -185,6 +185,22 @@ TEST_CASE("atomics_add_compare_and_exchange") {
   for (std::uint32_t i = 0; i < 64; ++i) CHECK(r.out[32 + i] == (128 + i) % 7);
 }
 
+TEST_CASE("f32_sums_flush_subnormals_in_global_memory_and_keep_them_in_shared_memory") {
+  for (bool shared : {false, true}) {
+    auto sim = device();
+    std::vector<std::uint32_t> cell(4, 0x00400000);  // half the smallest normal number
+    const auto memory = *sim->allocate(16);
+    REQUIRE(sim->copy_in(memory.address(), std::as_bytes(std::span(cell))).ok());
+    const std::string add = shared ? "mov.u32 %r2, s;\nmov.b32 %r3, 0x00400000;\nst.shared.u32 [%r2], %r3;\natom.shared.add.f32 %f2, [%r2], %f1;\nld.shared.f32 %f3, [%r2];\nst.global.f32 [%rd1], %f3;\n"
+                                   : "red.global.add.f32 [%rd1], %f1;\n";
+    const Launched launched = launch(*sim, kernel_text(".shared .align 4 .b32 s;\nld.param.u64 %rd1, [in];\nmov.f32 %f1, 0f80100000;\n" + add), {.threads = 1}, {memory.address(), 0});
+    INFO(launched.status.message());
+    REQUIRE(launched.status.ok());
+    REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(cell)), memory.address()).ok());
+    CHECK(cell[0] == (shared ? 0x00300000u : 0u));
+  }
+}
+
 TEST_CASE("module_variables_hold_their_initialisers_and_addresses") {
   const Run r = run_words(
       "mov.u64 %rd10, table;\nld.const.u16 %r10, [%rd10+2];\nld.global.u64 %rd11, [pointer];\nld.global.u32 %r11, [%rd11];\nld.global.u32 %r12, [zero];\n"
