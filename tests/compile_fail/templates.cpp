@@ -2,6 +2,8 @@
 // the error is the rule's own words.
 #include <fmt/format.h>
 
+#include <fstream>
+#include <iterator>
 #include <regex>
 #include <set>
 #include <string>
@@ -107,6 +109,25 @@ void check_all(Op op, const std::vector<Broken>& list) {
 TEST_CASE("each_rule_of_dds_refuses_what_breaks_it") { check_all(Op::kFprop, broken_dds()); }
 
 TEST_CASE("each_rule_of_sdd_refuses_what_breaks_it") { check_all(Op::kUpdate, broken_sdd()); }
+
+TEST_CASE("every_kernel_compiles_with_nvrtc") {
+  const auto toolchain = nvrtc::open_toolchain("");
+  if (!toolchain) BSGEN_SKIP(toolchain.status().message());
+  codegen::KernelSource source = generated(Op::kFprop);
+  std::ifstream file(BSGEN_ALL_KERNELS);
+  source.cuda.assign(std::istreambuf_iterator<char>(file), {});
+  source.headers = {codegen::embedded_templates().begin(), codegen::embedded_templates().end()};
+  source.entry = "fprop_bf16";
+  const auto image = nvrtc::compile(**toolchain, source, kArch);
+  INFO(image.status().message());
+  REQUIRE(image);
+  for (const char* type : {"fp32", "tf32", "fp16", "bf16"})
+    for (const char* kernel : {"fprop_%", "fprop_%_col_gelu", "bprop_%", "update_%", "update_%_col"}) {
+      std::string name = kernel;
+      name.replace(name.find('%'), 1, type);
+      CHECK(image->ptx.find(".entry " + name + "(") != std::string::npos);
+    }
+}
 
 TEST_CASE("every_static_assert_of_the_templates_is_tried") {
   std::set<std::string> tried, declared;

@@ -28,6 +28,8 @@ struct TileCopy {
     kUnitsPerRow = Tile::kChunks * 16 / kUnit,
     kRowsPerPass = kThreads / (kUnitsPerRow < kThreads ? kUnitsPerRow : kThreads),
     kPasses = kRowsPerPass <= Tile::kRows ? Tile::kRows / kRowsPerPass : 1,
+    kUnrollTiles = kTiles <= 2 ? kTiles : 1,
+    kUnrollPasses = kPasses <= 8 ? kPasses : 4,
   };
   enum : bool { kFixed = kUnit == 16 && kUnitsPerRow <= kThreads };
 
@@ -40,13 +42,13 @@ struct TileCopy {
   template <class Exists, class Source>
   __device__ __forceinline__ void run(u32 thread, u32 to, i64 row_bytes, const Exists& exists, const Source& source) const {
     if constexpr (kFixed && kRowsPerPass <= Tile::kRows) {
-#pragma unroll(kTiles <= 2 ? kTiles : 1)
+#pragma unroll kUnrollTiles
       for (int tile = 0; tile < kTiles; ++tile) {
         if (!exists(tile)) continue;
         const CopySource from = source(tile, row, byte);
         u64 address = from.address;
         const int valid = bytes_of(from.elements);
-#pragma unroll(kPasses <= 8 ? kPasses : 4)
+#pragma unroll kUnrollPasses
         for (int pass = 0; pass < kPasses; ++pass) {
           const u32 offset = kRowsPerPass % Tile::kPeriod == 0 ? place + pass * (kRowsPerPass * (Tile::kBytes / Tile::kRows))
                                                                : Tile::offset(row + pass * kRowsPerPass, byte);
@@ -55,8 +57,8 @@ struct TileCopy {
         }
       }
     } else if constexpr (kFixed) {
-      enum : int { kTilesPerPass = kRowsPerPass / Tile::kRows };
-#pragma unroll(kTiles / kTilesPerPass <= 4 ? 4 : 2)
+      enum : int { kTilesPerPass = kRowsPerPass / Tile::kRows, kUnroll = kTiles / kTilesPerPass <= 4 ? 4 : 2 };
+#pragma unroll kUnroll
       for (int tile = thread / (kUnitsPerRow * Tile::kRows); tile < kTiles; tile += kTilesPerPass) {
         if (!exists(tile)) continue;
         const CopySource from = source(tile, row, byte);
