@@ -16,7 +16,9 @@ constexpr double kIssuePerClock = 4;
 
 int round_up(int value, int unit) { return (value + unit - 1) / unit * unit; }
 
-std::string microseconds(double us) { return us < 1000 ? fmt::format("{} us", significant(us)) : fmt::format("{} ms", significant(us / 1000)); }
+std::string microseconds(double us) {
+  return us < 1000 ? fmt::format("{} us", significant(us)) : fmt::format("{} ms", significant(us / 1000));
+}
 
 }  // namespace
 
@@ -26,10 +28,12 @@ Expected<const plan::Machine*> machine_for(const std::string& verb, const std::s
   if (machine == nullptr) {
     std::vector<std::string> names;
     for (const plan::Machine& each : plan::machines()) names.emplace_back(each.name);
-    return Status(ErrorCode::kInvalidArgument, fmt::format("{}: --gpu \"{}\" is not known; the nearest is {} (there are {})", verb, name, nearest(name, names), fmt::join(names, ", ")));
+    return Status(ErrorCode::kInvalidArgument, fmt::format("{}: --gpu \"{}\" is not known; the nearest is {} (there are {})", verb, name,
+                                                           nearest(name, names), fmt::join(names, ", ")));
   }
   if (machine->arch < arch.number)
-    return Status(ErrorCode::kInvalidArgument, fmt::format("{}: --gpu {} is sm_{}, the kernel is for {}; add --arch sm_{}", verb, machine->name, machine->arch, arch.name(), machine->arch));
+    return Status(ErrorCode::kInvalidArgument, fmt::format("{}: --gpu {} is sm_{}, the kernel is for {}; add --arch sm_{}", verb,
+                                                           machine->name, machine->arch, arch.name(), machine->arch));
   return machine;
 }
 
@@ -49,7 +53,10 @@ Occupancy occupancy(const Arch& arch, const plan::Machine& machine, int register
   const int shared = round_up(static_cast<int>(shared_bytes) + (turing ? 0 : 1024), turing ? 256 : 128);
   made.by_shared = shared == 0 ? INT_MAX : arch.max_shared_bytes_per_sm() / shared;
   made.ctas = std::min({made.by_registers, made.by_shared, made.by_threads, made.by_ctas});
-  made.limit = made.ctas == made.by_registers ? "registers" : made.ctas == made.by_shared ? "shared memory" : made.ctas == made.by_threads ? "threads" : "ctas";
+  made.limit = made.ctas == made.by_registers ? "registers"
+               : made.ctas == made.by_shared  ? "shared memory"
+               : made.ctas == made.by_threads ? "threads"
+                                              : "ctas";
   made.warps = made.ctas * warps;
   return made;
 }
@@ -75,7 +82,8 @@ Prediction predict(const Work& work, const plan::Machine& machine) {
   made.clock_confirmed = !(machine.unconfirmed & plan::kClockRate);
   const double ctas = static_cast<double>(work.ctas), sms = machine.num_sms;
   if (work.ctas == 0) return made;
-  const double rounds = static_cast<double>((work.ctas + static_cast<std::uint64_t>(machine.num_sms) - 1) / static_cast<std::uint64_t>(machine.num_sms));
+  const double rounds =
+      static_cast<double>((work.ctas + static_cast<std::uint64_t>(machine.num_sms) - 1) / static_cast<std::uint64_t>(machine.num_sms));
   made.stretch = rounds * sms / ctas;  // the busiest SM has `rounds` ctas, an even share would be ctas / sms
   const double sm_clocks_per_us = machine.clock_ghz * 1e3 * sms / made.stretch;
   const bool tf32 = work.dtype == DType::kTf32;
@@ -104,35 +112,34 @@ Prediction predict(const Work& work, const plan::Machine& machine) {
 
 std::string prediction_text(const Prediction& prediction) {
   if (prediction.bound.empty()) return fmt::format("predicted on {}: nothing to do", prediction.gpu);
-  return fmt::format("predicted, not measured: at least {} on {}, bound by {}, {} of the roofline", microseconds(prediction.us), prediction.gpu,
-                     prediction.bound, percent(prediction.fraction));
+  return fmt::format("predicted, not measured: at least {} on {}, bound by {}, {} of the roofline", microseconds(prediction.us),
+                     prediction.gpu, prediction.bound, percent(prediction.fraction));
 }
 
 std::string prediction_parts(const Prediction& prediction) {
   std::string parts;
   for (const Prediction::Resource& resource : prediction.resources)
-    parts += fmt::format("{}{} {}{}", parts.empty() ? "" : ", ", resource.name, microseconds(resource.us), resource.confirmed ? "" : " (rate unconfirmed)");
+    parts += fmt::format("{}{} {}{}", parts.empty() ? "" : ", ", resource.name, microseconds(resource.us),
+                         resource.confirmed ? "" : " (rate unconfirmed)");
   return parts;
 }
 
 std::string occupancy_text(const Occupancy& o) {
   const std::string ctas = count(o.ctas, "cta", "ctas");
-  return fmt::format("{} per SM ({} of {} warps), limited by {}; {}, {} bytes of shared memory, {} threads per cta", ctas, o.warps, o.max_warps, o.limit,
-                     o.registers > 0 ? fmt::format("{} registers", o.registers) : std::string("registers unknown (not assembled)"), o.shared_bytes, o.threads);
+  return fmt::format("{} per SM ({} of {} warps), limited by {}; {}, {} bytes of shared memory, {} threads per cta", ctas, o.warps,
+                     o.max_warps, o.limit,
+                     o.registers > 0 ? fmt::format("{} registers", o.registers) : std::string("registers unknown (not assembled)"),
+                     o.shared_bytes, o.threads);
 }
 
 Json prediction_json(const Prediction& prediction) {
   Json resources = Json::array();
   for (const Prediction::Resource& each : prediction.resources)
     resources.push_back({{"name", each.name}, {"predicted_us", each.us}, {"rate_confirmed", each.confirmed}});
-  return {{"kind", "predicted, not measured"},
-          {"gpu", prediction.gpu},
-          {"predicted_us", prediction.us},
-          {"bound", prediction.bound},
-          {"roofline_us", prediction.roofline_us},
-          {"roofline_fraction", prediction.fraction},
-          {"stretch", prediction.stretch},
-          {"resources", std::move(resources)}};
+  return {{"kind", "predicted, not measured"},     {"gpu", prediction.gpu},
+          {"predicted_us", prediction.us},         {"bound", prediction.bound},
+          {"roofline_us", prediction.roofline_us}, {"roofline_fraction", prediction.fraction},
+          {"stretch", prediction.stretch},         {"resources", std::move(resources)}};
 }
 
 Json occupancy_json(const Occupancy& o) {

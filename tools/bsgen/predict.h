@@ -24,11 +24,11 @@ Expected<const plan::Machine*> machine_for(const std::string& verb, const std::s
 // in units of 256, to an even four warps of each; shared memory in units of 128 bytes, 256 on sm_75, 1024 of them for the system from
 // sm_80 on).
 struct Occupancy {
-  int registers = 0;        // per thread, as assembled; 0 = unknown, then they limit nothing here
-  std::uint32_t shared_bytes = 0, threads = 0;  // per cta
+  int registers = 0;                                                 // per thread, as assembled; 0 = unknown, then they limit nothing here
+  std::uint32_t shared_bytes = 0, threads = 0;                       // per cta
   int by_registers = 0, by_shared = 0, by_threads = 0, by_ctas = 0;  // ctas per SM that each would allow
-  int ctas = 0;             // the least of them
-  std::string limit;        // "registers", "shared memory", "threads", "ctas"
+  int ctas = 0;                                                      // the least of them
+  std::string limit;                                                 // "registers", "shared memory", "threads", "ctas"
   int warps = 0, max_warps = 0;
 };
 Occupancy occupancy(const Arch& arch, const plan::Machine& machine, int registers, std::uint32_t shared_bytes, std::uint32_t threads);
@@ -40,24 +40,24 @@ struct Work {
   std::uint64_t floats = 0;  // warp instructions of the floating-point units
   std::uint64_t issued = 0;  // warp instructions without moves between registers, most of which the assembler removes
   DType dtype = DType::kBf16;
-  bool warpgroup = false;   // wgmma: the tensor core can reach its peak
+  bool warpgroup = false;  // wgmma: the tensor core can reach its peak
 };
 
 Work work_of(const sim::LaunchReport& report, std::uint64_t floor_bytes, std::uint64_t useful_flops, DType dtype, const std::string& ptx);
 
 struct Prediction {
   struct Resource {
-    std::string name;       // "tensor core", "fp32 units", "L2", "memory", "shared memory", "issue"
+    std::string name;  // "tensor core", "fp32 units", "L2", "memory", "shared memory", "issue"
     double us = 0;
     bool confirmed = true;  // of the rate
   };
   std::string gpu;
   std::vector<Resource> resources;  // that the launch uses at all
-  std::string bound;        // the slowest of them; empty where nothing was done
-  double us = 0;            // its time
-  double stretch = 1;       // how much longer the busiest SM works than an even share
-  double roofline_us = 0;   // useful products at the tensor core's peak, or the needed bytes at the memory's rate
-  double fraction = 0;      // roofline_us / us
+  std::string bound;                // the slowest of them; empty where nothing was done
+  double us = 0;                    // its time
+  double stretch = 1;               // how much longer the busiest SM works than an even share
+  double roofline_us = 0;           // useful products at the tensor core's peak, or the needed bytes at the memory's rate
+  double fraction = 0;              // roofline_us / us
   bool clock_confirmed = true;
 };
 Prediction predict(const Work& work, const plan::Machine& machine);

@@ -16,7 +16,8 @@ double heat_of(const InstructionProfile& p, const plan::Machine& machine, bool t
   const double tensor = machine.tensor_fma / (tf32 ? 2 : 1);
   const double issued = p.kind == sim::InstructionClass::kMove ? 0 : static_cast<double>(p.executions);  // the assembler removes most moves
   return std::max({issued / kIssuePerClock, static_cast<double>(p.shared_wavefronts) * 128 / machine.shared_bytes_clk,
-                   static_cast<double>(p.global_read_bytes + p.global_write_bytes) / machine.l2_bytes_clk, static_cast<double>(p.mma_flops) / 2 / tensor});
+                   static_cast<double>(p.global_read_bytes + p.global_write_bytes) / machine.l2_bytes_clk,
+                   static_cast<double>(p.mma_flops) / 2 / tensor});
 }
 
 void add(InstructionProfile& sum, const InstructionProfile& one) {
@@ -40,7 +41,9 @@ void sort_by_heat(std::vector<ProfileRow>& rows) {
 
 std::string number(std::uint64_t value) { return value == 0 ? "" : std::to_string(value); }
 
-std::string lanes(const InstructionProfile& p) { return fmt::format("{:.1f}", static_cast<double>(p.active_lanes) / static_cast<double>(p.executions)); }
+std::string lanes(const InstructionProfile& p) {
+  return fmt::format("{:.1f}", static_cast<double>(p.active_lanes) / static_cast<double>(p.executions));
+}
 
 // "128 kB" of "96 kB" asked for.
 std::string kilobytes(std::uint64_t bytes) {
@@ -48,18 +51,24 @@ std::string kilobytes(std::uint64_t bytes) {
 }
 
 std::vector<TextTable::Column> columns(std::vector<TextTable::Column> last) {
-  std::vector<TextTable::Column> all = {{"heat", Align::kRight}, {"executions", Align::kRight}, {"lanes", Align::kRight}, {"moved", Align::kRight},
-                                        {"asked for", Align::kRight}, {"wavefronts", Align::kRight}, {"ideal", Align::kRight}, {"kFLOP", Align::kRight},
-                                        {"waits", Align::kRight}};
+  std::vector<TextTable::Column> all = {{"heat", Align::kRight},  {"executions", Align::kRight}, {"lanes", Align::kRight},
+                                        {"moved", Align::kRight}, {"asked for", Align::kRight},  {"wavefronts", Align::kRight},
+                                        {"ideal", Align::kRight}, {"kFLOP", Align::kRight},      {"waits", Align::kRight}};
   all.insert(all.end(), last.begin(), last.end());
   return all;
 }
 
 std::vector<std::string> cells(const ProfileRow& row, double whole, std::vector<std::string> last) {
   const InstructionProfile& p = row.sum;
-  std::vector<std::string> all = {whole > 0 ? fmt::format("{:.1f}%", 100 * row.heat / whole) : "", number(p.executions), lanes(p),
-                                  kilobytes(p.global_read_bytes + p.global_write_bytes), kilobytes(p.requested_bytes), number(p.shared_wavefronts),
-                                  number(p.shared_wavefronts_ideal), number(p.mma_flops / 1000), number(p.waits)};
+  std::vector<std::string> all = {whole > 0 ? fmt::format("{:.1f}%", 100 * row.heat / whole) : "",
+                                  number(p.executions),
+                                  lanes(p),
+                                  kilobytes(p.global_read_bytes + p.global_write_bytes),
+                                  kilobytes(p.requested_bytes),
+                                  number(p.shared_wavefronts),
+                                  number(p.shared_wavefronts_ideal),
+                                  number(p.mma_flops / 1000),
+                                  number(p.waits)};
   all.insert(all.end(), last.begin(), last.end());
   return all;
 }
@@ -108,7 +117,8 @@ Profile make_profile(const sim::LaunchReport& report, const Quotes& quotes, cons
   sort_by_heat(profile.instructions);
   sort_by_heat(profile.cuda_lines);
   profile.classes.assign(by_class.begin(), by_class.end());
-  std::sort(profile.classes.begin(), profile.classes.end(), [](const auto& a, const auto& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
+  std::sort(profile.classes.begin(), profile.classes.end(),
+            [](const auto& a, const auto& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
   return profile;
 }
 
@@ -118,19 +128,23 @@ std::string profile_text(const Profile& profile, const Quotes& quotes) {
   for (const auto& [kind, executed] : profile.classes) executions += executed;
   TextTable classes({{"class"}, {"warp instructions", Align::kRight}, {"share", Align::kRight}});
   for (const auto& [kind, executed] : profile.classes)
-    classes.add({std::string(name(kind)), std::to_string(executed), fmt::format("{:.1f}%", 100.0 * static_cast<double>(executed) / static_cast<double>(executions))});
+    classes.add({std::string(name(kind)), std::to_string(executed),
+                 fmt::format("{:.1f}%", 100.0 * static_cast<double>(executed) / static_cast<double>(executions))});
 
   TextTable lines(columns({{"CUDA line"}, {""}}));
   for (std::size_t i = 0; i < std::min(kLines, profile.cuda_lines.size()); ++i) {
     const ProfileRow& row = profile.cuda_lines[i];
-    lines.add(cells(row, profile.heat, {row.place.line > 0 ? fmt::format("{}:{}", row.place.file, row.place.line) : "(no line)", shortened(row.place.text, kWidest)}));
+    lines.add(cells(
+        row, profile.heat,
+        {row.place.line > 0 ? fmt::format("{}:{}", row.place.file, row.place.line) : "(no line)", shortened(row.place.text, kWidest)}));
   }
   TextTable instructions(columns({{"PTX line", Align::kRight}, {""}}));
   for (std::size_t i = 0; i < std::min(kInstructions, profile.instructions.size()); ++i) {
     const ProfileRow& row = profile.instructions[i];
     instructions.add(cells(row, profile.heat, {std::to_string(row.sum.ptx_line), shortened(quotes.ptx_line(row.sum.ptx_line), kWidest)}));
   }
-  return fmt::format("{}{}{}\n{}{}\n{}{}", bold("profile"), " of the first launch; counts are counted, the order by heat (the line's scarcest resource) is predicted\n\n",
+  return fmt::format("{}{}{}\n{}{}\n{}{}", bold("profile"),
+                     " of the first launch; counts are counted, the order by heat (the line's scarcest resource) is predicted\n\n",
                      classes.str(), lines.str(), rest_text(profile.cuda_lines.size(), kLines, "line", "lines"), instructions.str(),
                      rest_text(profile.instructions.size(), kInstructions, "instruction", "instructions"));
 }

@@ -26,9 +26,7 @@ bool ends_with_path(std::string_view path, std::string_view name) {
   return path.ends_with(name) && (path.size() == name.size() || path[path.size() - name.size() - 1] == '/');
 }
 
-bool wraps_an_instruction(std::string_view file) {
-  return file.starts_with("bsgen/ptx/") || file.starts_with("bsgen/common/");
-}
+bool wraps_an_instruction(std::string_view file) { return file.starts_with("bsgen/ptx/") || file.starts_with("bsgen/common/"); }
 
 }  // namespace
 
@@ -51,12 +49,14 @@ Quotes::Quotes(std::string ptx, const codegen::KernelSource& source)
 }
 
 std::string Quotes::ptx_line(int line) const {
-  return line < 1 || static_cast<std::size_t>(line) > ptx_lines_.size() ? std::string() : trimmed(ptx_lines_[static_cast<std::size_t>(line) - 1]);
+  return line < 1 || static_cast<std::size_t>(line) > ptx_lines_.size() ? std::string()
+                                                                        : trimmed(ptx_lines_[static_cast<std::size_t>(line) - 1]);
 }
 
 std::vector<Quotes::Place> Quotes::cuda_places(int ptx_line) const {
   std::vector<Place> places;
-  if (ptx_line < 1 || static_cast<std::size_t>(ptx_line) > map_.lines.size() || map_.lines[static_cast<std::size_t>(ptx_line) - 1] < 0) return places;
+  if (ptx_line < 1 || static_cast<std::size_t>(ptx_line) > map_.lines.size() || map_.lines[static_cast<std::size_t>(ptx_line) - 1] < 0)
+    return places;
   for (const auto& [file, line] : map_.chains[static_cast<std::size_t>(map_.lines[static_cast<std::size_t>(ptx_line) - 1])]) {
     const auto& lines = file_lines_[static_cast<std::size_t>(file)];
     const auto index = static_cast<std::size_t>(line);  // from 0

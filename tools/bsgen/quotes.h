@@ -23,7 +23,7 @@ class Quotes {
   Quotes(const Quotes&) = delete;  // views into its own text
   Quotes& operator=(const Quotes&) = delete;
 
-  std::string ptx_line(int line) const;              // from 1; without leading and trailing space
+  std::string ptx_line(int line) const;                // from 1; without leading and trailing space
   std::vector<Place> cuda_places(int ptx_line) const;  // innermost inlined function first, then its callers
   // The one line of these that tells most: the innermost that is not a wrapper of an instruction (templates/bsgen/ptx, common).
   Place telling_place(int ptx_line) const;
@@ -33,7 +33,7 @@ class Quotes {
   std::string ptx_;
   std::vector<std::string_view> ptx_lines_;
   SourceMap map_;
-  std::vector<std::string> names_;                   // of map_.files, as they are included
+  std::vector<std::string> names_;                    // of map_.files, as they are included
   std::vector<std::vector<std::string>> file_lines_;  // of map_.files; empty where a file is not at hand
 };
 

@@ -37,7 +37,8 @@ Status wrong(std::string message) { return Status(ErrorCode::kInvalidArgument, s
 Status check(const RunArguments& a) {
   if (a.tokens < 0 || a.tokens > std::numeric_limits<std::int32_t>::max())
     return wrong(fmt::format("run: --tokens {} is out of range; a run takes 0 to 2147483647", a.tokens));
-  if (!a.cuda_file.empty() && !a.ptx_file.empty()) return wrong("run: --cuda and --ptx both replace the generated kernel; give one of them");
+  if (!a.cuda_file.empty() && !a.ptx_file.empty())
+    return wrong("run: --cuda and --ptx both replace the generated kernel; give one of them");
   return {};
 }
 
@@ -49,7 +50,8 @@ Expected<std::string> read_source(const std::string& option, const std::string& 
     return Status(ErrorCode::kIo, fmt::format("run: {} {} could not be read", option, path));
   std::string text{std::istreambuf_iterator<char>(file), {}};
   if (file.bad()) return Status(ErrorCode::kIo, fmt::format("run: {} {} could not be read", option, path));
-  if (text.size() > kLargest) return wrong(fmt::format("run: {} {} has {} bytes, at most {} are read", option, path, text.size(), kLargest));
+  if (text.size() > kLargest)
+    return wrong(fmt::format("run: {} {} has {} bytes, at most {} are read", option, path, text.size(), kLargest));
   if (text.empty()) return wrong(fmt::format("run: {} {} is empty", option, path));
   return text;
 }
@@ -128,7 +130,11 @@ Expected<std::vector<sim::Schedule>> parse_schedules(std::string_view text) {
 // What only the simulated device can do.
 Status check_device(const RunArguments& a, const Device& device) {
   if (device.info().kind == "sim") return {};
-  const char* option = !a.schedule.empty() ? "--schedule" : !a.trace.empty() ? "--trace" : a.profile ? "--profile" : !a.gpu.empty() ? "--gpu" : nullptr;
+  const char* option = !a.schedule.empty() ? "--schedule"
+                       : !a.trace.empty()  ? "--trace"
+                       : a.profile         ? "--profile"
+                       : !a.gpu.empty()    ? "--gpu"
+                                           : nullptr;
   if (option == nullptr) return {};
   return wrong(fmt::format("run: {} is for the simulated device, this one is {}; add --device sim", option, device.info().name));
 }
@@ -210,25 +216,48 @@ void add_run(CLI::App& app, Action& action) {
   add_plan_arguments(*verb, a->plan);
   const auto group = [](CLI::Option* option, const char* name) { return option->group(name); };
   group(verb->add_option("--tokens", a->tokens, "M, the rows of X; 0 or more")->type_name("M")->required(), "Run");
-  group(verb->add_option("--device", a->device, "auto, sim, sim:sm_NN, cpu or cuda:N; default BSGEN_DEVICE, then auto")->type_name("DEVICE"), "Run");
-  group(verb->add_option("--cuda", a->cuda_file, "this CUDA in place of the generated one (compile --emit cuda wrote it)")->type_name("FILE"), "Run");
-  group(verb->add_option("--ptx", a->ptx_file, "this PTX in place of the generated one (compile --emit ptx wrote it)")->type_name("FILE"), "Run");
+  group(
+      verb->add_option("--device", a->device, "auto, sim, sim:sm_NN, cpu or cuda:N; default BSGEN_DEVICE, then auto")->type_name("DEVICE"),
+      "Run");
+  group(
+      verb->add_option("--cuda", a->cuda_file, "this CUDA in place of the generated one (compile --emit cuda wrote it)")->type_name("FILE"),
+      "Run");
+  group(verb->add_option("--ptx", a->ptx_file, "this PTX in place of the generated one (compile --emit ptx wrote it)")->type_name("FILE"),
+        "Run");
   group(verb->add_option("--save", a->save, "write operands, output and layout there as .npy, with a README.txt")->type_name("DIR"), "Run");
-  group(verb->add_option("--inputs", a->inputs, "normal (drawn with --seed, variance 1), ones, or index (small integers that tell places); default normal")->type_name("KIND"), "Run");
-  group(verb->add_flag("--plant-nonfinite", a->plant_nonfinite, "put Inf and NaN into X (dY for bprop): absent blocks must contribute nothing"), "Run");
-  group(verb->add_option("--schedule", a->schedule, "sim: early, late, seed:N or a list of them, one launch each with equal bits; default early,late")->type_name("LIST"), "Simulated device");
+  group(verb->add_option("--inputs", a->inputs,
+                         "normal (drawn with --seed, variance 1), ones, or index (small integers that tell places); default normal")
+            ->type_name("KIND"),
+        "Run");
+  group(verb->add_flag("--plant-nonfinite", a->plant_nonfinite,
+                       "put Inf and NaN into X (dY for bprop): absent blocks must contribute nothing"),
+        "Run");
+  group(verb->add_option("--schedule", a->schedule,
+                         "sim: early, late, seed:N or a list of them, one launch each with equal bits; default early,late")
+            ->type_name("LIST"),
+        "Simulated device");
   group(verb->add_flag("--profile", a->profile, "sim: what each PTX line and each CUDA line spent, hottest first"), "Simulated device");
-  group(verb->add_option("--trace", a->trace, "sim: cta=X[:Y[:Z]],warp=W[,from=PTXLINE][,steps=N][,lane=L][,until=finding]: what one warp did, instruction by instruction")->type_name("WHAT"), "Simulated device");
-  group(verb->add_option("--gpu", a->gpu, "sim: the GPU that the time is predicted for; default: one of the architecture; a name that is not known lists all")->type_name("NAME"), "Simulated device");
+  group(
+      verb->add_option(
+              "--trace", a->trace,
+              "sim: cta=X[:Y[:Z]],warp=W[,from=PTXLINE][,steps=N][,lane=L][,until=finding]: what one warp did, instruction by instruction")
+          ->type_name("WHAT"),
+      "Simulated device");
+  group(
+      verb->add_option("--gpu", a->gpu,
+                       "sim: the GPU that the time is predicted for; default: one of the architecture; a name that is not known lists all")
+          ->type_name("NAME"),
+      "Simulated device");
   group(verb->add_flag("--strict", a->strict, "warnings of the simulated device fail the run too"), "Run");
-  verb->footer("\nExamples: on a GPU, or simulated where there is none; an edited kernel; the counters\n"
-               "  bsgen run layer.smtx --block 32 --keep 0.1 --tokens 256\n"
-               "  bsgen run mask.npy --tokens 77 --device sim --cuda edited.cu\n"
-               "  bsgen run random:32x32:density=0.1 --tokens 128 --device sim --json\n"
-               "  bsgen run mask.npy --tokens 77 --device sim --profile\n"
-               "  bsgen run mask.npy --tokens 77 --device sim --ptx edited.ptx --trace cta=0,warp=1,until=finding\n\n"
-               "On sim, asynchronous work lands as early and then as late as is legal, and both must give the same bits.\n"
-               "Exit status 0: every output is within its bound; 1: not, or the device found a mistake; 2 and 3: it could not run.");
+  verb->footer(
+      "\nExamples: on a GPU, or simulated where there is none; an edited kernel; the counters\n"
+      "  bsgen run layer.smtx --block 32 --keep 0.1 --tokens 256\n"
+      "  bsgen run mask.npy --tokens 77 --device sim --cuda edited.cu\n"
+      "  bsgen run random:32x32:density=0.1 --tokens 128 --device sim --json\n"
+      "  bsgen run mask.npy --tokens 77 --device sim --profile\n"
+      "  bsgen run mask.npy --tokens 77 --device sim --ptx edited.ptx --trace cta=0,warp=1,until=finding\n\n"
+      "On sim, asynchronous work lands as early and then as late as is legal, and both must give the same bits.\n"
+      "Exit status 0: every output is within its bound; 1: not, or the device found a mistake; 2 and 3: it could not run.");
   verb->callback([a, &action] { action = [a] { return run(*a); }; });
 }
 

@@ -54,22 +54,27 @@ std::string run_text(const PlanRequest& request, const plan::KernelPlan& plan, c
   if (outcome.profile) text += profile_text(*outcome.profile, *outcome.quotes) + "\n";
   text += bold(request_text(request)) + "\n";
   const auto line = [&](const char* what, const std::string& value) { text += fmt::format("  {:<11}{}\n", what, value); };
-  line("device", fmt::format("{}, {}{}", outcome.device.name, outcome.device.model, outcome.device.note.empty() ? "" : "; " + outcome.device.note));
+  line("device",
+       fmt::format("{}, {}{}", outcome.device.name, outcome.device.model, outcome.device.note.empty() ? "" : "; " + outcome.device.note));
   line("plan", fmt::format("tier {}, {}", name(plan.tier), tile_text(plan, plan.tile)));
   line("tokens", std::to_string(outcome.tokens));
   const verify::Verdict& verdict = outcome.trial.verdict;
-  line("worst", verdict.worst_at.empty() ? "no outputs" : verdict.worst_error > 1e30 ? fmt::format("infinitely far out of its bound at {}", verdict.worst_at) : fmt::format("{} of its bound at {}", significant(finite(verdict.worst_error)), verdict.worst_at));
+  line("worst", verdict.worst_at.empty() ? "no outputs"
+                : verdict.worst_error > 1e30
+                    ? fmt::format("infinitely far out of its bound at {}", verdict.worst_at)
+                    : fmt::format("{} of its bound at {}", significant(finite(verdict.worst_error)), verdict.worst_at));
   line("relative", fmt::format("{}{}", significant(finite(verdict.relative_error)),
                                verdict.relative_limit > 0 ? fmt::format(", {} allowed", significant(verdict.relative_limit)) : ""));
   line("digest", outcome.digest);
   if (on_sim(outcome)) {
     const sim::Counters& c = outcome.trial.counters;
     const std::uint64_t moved = c.global_read_bytes + c.global_write_bytes;
-    line("global", fmt::format("{} read, {} written; the problem itself needs {}{}", bytes_text(c.global_read_bytes), bytes_text(c.global_write_bytes),
-                               bytes_text(outcome.floor_bytes), ratio(outcome.floor_bytes, moved)));
+    line("global", fmt::format("{} read, {} written; the problem itself needs {}{}", bytes_text(c.global_read_bytes),
+                               bytes_text(c.global_write_bytes), bytes_text(outcome.floor_bytes), ratio(outcome.floor_bytes, moved)));
     line("shared", fmt::format("{} wavefronts, {} ideal", c.shared_wavefronts, c.shared_wavefronts_ideal));
     if (c.mma_flops_issued > 0)
-      line("tensor", fmt::format("{} FLOP issued, {} useful{}", c.mma_flops_issued, outcome.useful_flops, ratio(outcome.useful_flops, c.mma_flops_issued)));
+      line("tensor", fmt::format("{} FLOP issued, {} useful{}", c.mma_flops_issued, outcome.useful_flops,
+                                 ratio(outcome.useful_flops, c.mma_flops_issued)));
     line("executed", fmt::format("{} warp instructions in {} s, {} {}", c.warp_instructions, significant(outcome.trial.seconds),
                                  outcome.schedules.size() == 1 ? "schedule" : "schedules", fmt::join(outcome.schedules, ", ")));
     line("occupancy", occupancy_text(outcome.occupancy));
@@ -156,7 +161,8 @@ Status save_run(const std::string& folder, const PlanRequest& request, const ver
   const auto dense = [&](const char* role, const verify::HostTensor& tensor, const char* shape) -> Status {
     const bool output = &tensor == &outcome.trial.result;
     return put(std::string(role) + ".npy", verify::npy_bytes(tensor, col),
-               fmt::format("{}{}, {}{}", output ? "output, " : "", shape, name(tensor.dtype), tensor.dtype == DType::kBf16 ? " as its bits in uint16" : ""));
+               fmt::format("{}{}, {}{}", output ? "output, " : "", shape, name(tensor.dtype),
+                           tensor.dtype == DType::kBf16 ? " as its bits in uint16" : ""));
   };
   const verify::HostTensor& x = problem.op == Op::kBprop ? outcome.trial.result : operands.x;
   const verify::HostTensor& y = problem.op == Op::kFprop ? outcome.trial.result : operands.y;
@@ -166,11 +172,13 @@ Status save_run(const std::string& folder, const PlanRequest& request, const ver
   const auto values = [&](const verify::HostTensor& tensor) {
     return verify::npy_bytes(verify::npy_type(tensor.dtype), {layout.num_blocks(), layout.block().rows, layout.block().cols}, tensor.bytes);
   };
-  BSGEN_TRY(put("w.npy", values(w), fmt::format("{}blocks in BSR order, {}{}", problem.op == Op::kUpdate ? "output, " : "", name(w.dtype),
-                                                w.dtype == DType::kBf16 ? " as its bits in uint16" : "")));
+  BSGEN_TRY(put("w.npy", values(w),
+                fmt::format("{}blocks in BSR order, {}{}", problem.op == Op::kUpdate ? "output, " : "", name(w.dtype),
+                            w.dtype == DType::kBf16 ? " as its bits in uint16" : "")));
   if (problem.accumulate) BSGEN_TRY(put("w_before.npy", values(operands.w), "what w held before"));
   for (const auto& [name, value] : operands.scalars)
-    BSGEN_TRY(put("epilogue_" + name + ".npy", verify::npy_bytes("<f4", {}, std::as_bytes(std::span(&value, 1))), "scalar of the epilogue"));
+    BSGEN_TRY(
+        put("epilogue_" + name + ".npy", verify::npy_bytes("<f4", {}, std::as_bytes(std::span(&value, 1))), "scalar of the epilogue"));
   for (const auto& [name, tensor] : operands.tensors)
     BSGEN_TRY(put("epilogue_" + name + ".npy", verify::npy_bytes(tensor, col && tensor.rows > 1), "operand of the epilogue"));
 
@@ -180,12 +188,15 @@ Status save_run(const std::string& folder, const PlanRequest& request, const ver
       bits[row * layout.grid_cols() + layout.block_cols()[i]] = std::byte{1};
   std::vector<std::int64_t> shape = {layout.grid_rows(), layout.grid_cols()};
   if (layout.heads() > 1) shape.insert(shape.begin(), layout.heads());
-  BSGEN_TRY(put("layout.npy", verify::npy_bytes("|b1", shape, bits), fmt::format("which blocks of {} are present; bsgen reads it as a mask", to_string(layout.block()))));
+  BSGEN_TRY(put("layout.npy", verify::npy_bytes("|b1", shape, bits),
+                fmt::format("which blocks of {} are present; bsgen reads it as a mask", to_string(layout.block()))));
 
-  std::string readme = request_text(request) + fmt::format("\n{} on {}, {} tokens, epilogue {}, output digest {}\n\n", outcome.passed() ? "passed" : "failed",
-                                                           outcome.device.name, outcome.tokens, problem.epilogue.empty() ? "acc" : problem.epilogue, outcome.digest);
-  readme += listing + "\nArrays are in logical order whatever layout the kernel used, heads first where there are several.\n"
-                      "bf16 in Python: numpy.load(\"x.npy\").view(ml_dtypes.bfloat16), or shift the uint16 left by 16 bits and view it as float32.\n";
+  std::string readme = request_text(request) + fmt::format("\n{} on {}, {} tokens, epilogue {}, output digest {}\n\n",
+                                                           outcome.passed() ? "passed" : "failed", outcome.device.name, outcome.tokens,
+                                                           problem.epilogue.empty() ? "acc" : problem.epilogue, outcome.digest);
+  readme += listing +
+            "\nArrays are in logical order whatever layout the kernel used, heads first where there are several.\n"
+            "bf16 in Python: numpy.load(\"x.npy\").view(ml_dtypes.bfloat16), or shift the uint16 left by 16 bits and view it as float32.\n";
   return write_output((std::filesystem::path(folder) / "README.txt").string(), readme);
 }
 

@@ -100,10 +100,12 @@ Expected<TraceArguments> parse_trace(std::string_view text) {
     const std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));
     const std::size_t equals = item.find('=');
-    const std::string_view key = item.substr(0, equals), value = equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1);
+    const std::string_view key = item.substr(0, equals),
+                           value = equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1);
     const auto in_range = [&](std::uint64_t low, std::uint64_t high) -> Expected<std::uint64_t> {
       const auto given = number(value);
-      if (!given || *given < low || *given > high) return wrong(fmt::format("{} \"{}\" is not a whole number from {} to {}", key, value, low, high));
+      if (!given || *given < low || *given > high)
+        return wrong(fmt::format("{} \"{}\" is not a whole number from {} to {}", key, value, low, high));
       return *given;
     };
     if (key == "cta") {
@@ -144,20 +146,26 @@ std::string value_text(std::uint64_t value, ValueView view, int bytes) {
   // Device addresses lie above 2^40; negative numbers do not come near.
   if (bytes == 8 && is_integer(view) && value >> 40 != 0 && value >> 56 == 0) return fmt::format("{:#x}", value);
   switch (view) {
-    case ValueView::kPredicate: return value ? "true" : "false";
-    case ValueView::kUnsigned: return std::to_string(value);
+    case ValueView::kPredicate:
+      return value ? "true" : "false";
+    case ValueView::kUnsigned:
+      return std::to_string(value);
     case ValueView::kSigned: {
       const int shift = 64 - 8 * bytes;
       return std::to_string(static_cast<std::int64_t>(value << shift) >> shift);
     }
-    case ValueView::kFloat16: return fmt::format("{:.5g}", verify::from_fp16(static_cast<std::uint16_t>(value)));
-    case ValueView::kBfloat16: return fmt::format("{:.4g}", verify::from_bf16(static_cast<std::uint16_t>(value)));
+    case ValueView::kFloat16:
+      return fmt::format("{:.5g}", verify::from_fp16(static_cast<std::uint16_t>(value)));
+    case ValueView::kBfloat16:
+      return fmt::format("{:.4g}", verify::from_bf16(static_cast<std::uint16_t>(value)));
     case ValueView::kFloat32: {
       const float number = std::bit_cast<float>(static_cast<std::uint32_t>(value));
       return std::isnan(number) ? fmt::format("nan {:#x}", value) : fmt::format("{:.9g}", number);
     }
-    case ValueView::kFloat64: return fmt::format("{:.17g}", std::bit_cast<double>(value));
-    default: return value < 65536 ? std::to_string(value) : fmt::format("{:#x}", value);  // small ones count something
+    case ValueView::kFloat64:
+      return fmt::format("{:.17g}", std::bit_cast<double>(value));
+    default:
+      return value < 65536 ? std::to_string(value) : fmt::format("{:#x}", value);  // small ones count something
   }
 }
 
@@ -179,8 +187,10 @@ std::string lanes_text(const std::array<std::uint64_t, 32>& values, std::uint32_
   int shown = 0;
   for (int lane = first; lane <= last; ++lane) {
     if (!(mask >> lane & 1)) continue;
-    if (shown++ < kShown || lane == last) text += fmt::format("{}{}:{}", text.empty() ? "" : " ", lane, value(lane));
-    else if (shown == kShown + 1) text += " ..";
+    if (shown++ < kShown || lane == last)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : " ", lane, value(lane));
+    else if (shown == kShown + 1)
+      text += " ..";
   }
   return text;
 }
@@ -188,21 +198,24 @@ std::string lanes_text(const std::array<std::uint64_t, 32>& values, std::uint32_
 std::string trace_text(const TraceArguments& arguments, const std::vector<TraceStep>& steps, const Quotes& quotes) {
   const sim::TraceRequest& request = arguments.request;
   const std::uint32_t shown = arguments.lane ? 1u << *arguments.lane : ~0u;
-  std::string text = bold(fmt::format("trace of cta ({}, {}, {}) warp {}{}: {}", request.cta[0], request.cta[1], request.cta[2], request.warp,
-                                      arguments.lane ? fmt::format(" lane {}", *arguments.lane) : "",
-                                      count(static_cast<std::int64_t>(steps.size()), "instruction", "instructions"))) + "\n";
+  std::string text = bold(fmt::format("trace of cta ({}, {}, {}) warp {}{}: {}", request.cta[0], request.cta[1], request.cta[2],
+                                      request.warp, arguments.lane ? fmt::format(" lane {}", *arguments.lane) : "",
+                                      count(static_cast<std::int64_t>(steps.size()), "instruction", "instructions"))) +
+                     "\n";
   if (steps.empty())
-    text += request.from_line > 0 ? fmt::format("  no instruction of it stands at ptx line {} or after it, or the warp never came there\n", request.from_line)
-                                  : "  the launch has no such warp\n";
+    text += request.from_line > 0
+                ? fmt::format("  no instruction of it stands at ptx line {} or after it, or the warp never came there\n", request.from_line)
+                : "  the launch has no such warp\n";
   Quotes::Place before;
   for (const TraceStep& step : steps) {
     const Quotes::Place place = quotes.telling_place(step.ptx_line);
-    if (place.line > 0 && place != before) text += fmt::format("                  {}:{}  {}\n", place.file, place.line, place.text.substr(0, 100));
+    if (place.line > 0 && place != before)
+      text += fmt::format("                  {}:{}  {}\n", place.file, place.line, place.text.substr(0, 100));
     before = place;
     text += fmt::format("{:>7} {:>6}  {}{}\n", step.number, step.ptx_line, step.text,
-                        step.mask == ~0u   ? ""
-                        : step.mask == 0   ? "   [no lane]"
-                                           : fmt::format("   [lanes {}]", mask_text(step.mask)));
+                        step.mask == ~0u ? ""
+                        : step.mask == 0 ? "   [no lane]"
+                                         : fmt::format("   [lanes {}]", mask_text(step.mask)));
     for (const TraceStep::Access& access : step.accesses)
       for (std::size_t object = 0; object < access.objects.size(); ++object) {
         TraceStep::Access of_lanes = access;
@@ -226,15 +239,30 @@ Json trace_json(const std::vector<TraceStep>& steps) {
   for (const TraceStep& step : steps) {
     Json changes = Json::array(), accesses = Json::array();
     for (const TraceStep::Change& change : step.changes)
-      changes.push_back({{"register", change.name}, {"bytes", change.bytes}, {"before", change.had_value ? lanes_json(change.before, step.mask) : Json(nullptr)}, {"after", lanes_json(change.after, step.mask)}});
+      changes.push_back({{"register", change.name},
+                         {"bytes", change.bytes},
+                         {"before", change.had_value ? lanes_json(change.before, step.mask) : Json(nullptr)},
+                         {"after", lanes_json(change.after, step.mask)}});
     for (const TraceStep::Access& access : step.accesses) {
       Json objects = Json::array();
-      for (int lane = 0; lane < 32; ++lane) objects.push_back(access.mask >> lane & 1 ? Json(access.objects[access.object[lane]]) : Json(nullptr));
-      accesses.push_back({{"verb", access.verb}, {"bytes", access.bytes}, {"object", std::move(objects)}, {"offset", lanes_json(access.offset, access.mask)}});
+      for (int lane = 0; lane < 32; ++lane)
+        objects.push_back(access.mask >> lane & 1 ? Json(access.objects[access.object[lane]]) : Json(nullptr));
+      accesses.push_back({{"verb", access.verb},
+                          {"bytes", access.bytes},
+                          {"object", std::move(objects)},
+                          {"offset", lanes_json(access.offset, access.mask)}});
     }
-    list.push_back({{"number", step.number}, {"ptx_line", step.ptx_line}, {"cuda_line", step.cuda_line}, {"cuda_file", step.cuda_file}, {"text", step.text},
-                    {"active", step.active}, {"mask", step.mask}, {"changes", std::move(changes)}, {"accesses", std::move(accesses)},
-                    {"events", step.events}, {"findings", step.findings}});
+    list.push_back({{"number", step.number},
+                    {"ptx_line", step.ptx_line},
+                    {"cuda_line", step.cuda_line},
+                    {"cuda_file", step.cuda_file},
+                    {"text", step.text},
+                    {"active", step.active},
+                    {"mask", step.mask},
+                    {"changes", std::move(changes)},
+                    {"accesses", std::move(accesses)},
+                    {"events", step.events},
+                    {"findings", step.findings}});
   }
   return list;
 }

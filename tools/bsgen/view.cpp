@@ -86,7 +86,8 @@ void add_view(CLI::App& app, Action& action) {
   verb->add_option("--tokens", arguments->tokens,
                    "run it first on the simulated device with M tokens, for the counters")
       ->group("Output");
-  verb->add_option("--gpu", arguments->gpu, "the GPU that the time is predicted for; default: one of the architecture; a name that is not known lists all")
+  verb->add_option("--gpu", arguments->gpu,
+                   "the GPU that the time is predicted for; default: one of the architecture; a name that is not known lists all")
       ->type_name("NAME")
       ->group("Output");
   verb->footer(

@@ -30,13 +30,27 @@ ValueView view_of(std::string_view opcode, ScalarType declared) {
     if (type == ScalarType::kNone) type = ptx::parse_type(word);
   if (ptx::is_float(declared)) type = declared;
   switch (type) {
-    case ScalarType::kF32: case ScalarType::kTf32: return ValueView::kFloat32;
-    case ScalarType::kF64: return ValueView::kFloat64;
-    case ScalarType::kF16: return ValueView::kFloat16;
-    case ScalarType::kBf16: return ValueView::kBfloat16;
-    case ScalarType::kU8: case ScalarType::kU16: case ScalarType::kU32: case ScalarType::kU64: return ValueView::kUnsigned;
-    case ScalarType::kS8: case ScalarType::kS16: case ScalarType::kS32: case ScalarType::kS64: return ValueView::kSigned;
-    default: return ValueView::kBits;
+    case ScalarType::kF32:
+    case ScalarType::kTf32:
+      return ValueView::kFloat32;
+    case ScalarType::kF64:
+      return ValueView::kFloat64;
+    case ScalarType::kF16:
+      return ValueView::kFloat16;
+    case ScalarType::kBf16:
+      return ValueView::kBfloat16;
+    case ScalarType::kU8:
+    case ScalarType::kU16:
+    case ScalarType::kU32:
+    case ScalarType::kU64:
+      return ValueView::kUnsigned;
+    case ScalarType::kS8:
+    case ScalarType::kS16:
+    case ScalarType::kS32:
+    case ScalarType::kS64:
+      return ValueView::kSigned;
+    default:
+      return ValueView::kBits;
   }
 }
 
@@ -66,7 +80,8 @@ std::uint32_t bytes_of(const std::vector<std::string_view>& words, std::string_v
   if (words[0] != "ld" && words[0] != "ldu" && words[0] != "st" && words[0] != "atom" && words[0] != "red") return 0;
   std::uint32_t element = 0, count = 1;
   for (std::string_view word : words) {
-    if (const ScalarType type = ptx::parse_type(word); type != ScalarType::kNone) element = static_cast<std::uint32_t>(ptx::size_bytes(type));
+    if (const ScalarType type = ptx::parse_type(word); type != ScalarType::kNone)
+      element = static_cast<std::uint32_t>(ptx::size_bytes(type));
     if (word == "v2" || word == "v4" || word == "v8") count = static_cast<std::uint32_t>(word[1] - '0');
   }
   return element * count;
@@ -136,7 +151,8 @@ std::string_view WarpTrace::statement(std::uint32_t op) const {
   std::uint32_t earlier = 0;  // ops before this one on its line whose opcode is the same word
   for (std::uint32_t i = op; i-- > 0 && program.lines[i].ptx == line;) earlier += program.opcodes[i] == program.opcodes[op];
   const std::string_view opcode = program.opcodes[op];
-  for (std::size_t at = line_starts_[static_cast<std::size_t>(line) - 1]; (at = text.find(opcode, at)) != std::string_view::npos; at += opcode.size()) {
+  for (std::size_t at = line_starts_[static_cast<std::size_t>(line) - 1]; (at = text.find(opcode, at)) != std::string_view::npos;
+       at += opcode.size()) {
     const bool whole = (at == 0 || !is_name(text[at - 1])) && (at + opcode.size() >= text.size() || !is_name(text[at + opcode.size()]));
     if (!whole) continue;
     if (earlier-- > 0) continue;
@@ -156,7 +172,8 @@ void WarpTrace::begin(Warp& warp) {
   const ptx::SourceLine& line = program.lines[op];
   step.ptx_line = line.ptx;
   step.cuda_line = line.cuda;
-  if (line.cuda > 0 && line.cuda_file > 0 && line.cuda_file < static_cast<int>(program.files.size())) step.cuda_file = program.files[line.cuda_file];
+  if (line.cuda > 0 && line.cuda_file > 0 && line.cuda_file < static_cast<int>(program.files.size()))
+    step.cuda_file = program.files[line.cuda_file];
   step.active = warp.active;
   step.mask = warp.mask;
   for (const Program::Mention& mention : mentions(op)) {
@@ -173,8 +190,10 @@ void WarpTrace::begin(Warp& warp) {
     change.before = values_of(warp, named);
   }
   for (char c : statement(op)) {  // in one line, one space at a time
-    if (std::isspace(static_cast<unsigned char>(c)) == 0) step.text += c;
-    else if (!step.text.empty() && step.text.back() != ' ') step.text += ' ';
+    if (std::isspace(static_cast<unsigned char>(c)) == 0)
+      step.text += c;
+    else if (!step.text.empty() && step.text.back() != ' ')
+      step.text += ' ';
   }
   if (warp.mask != 0) note_accesses(warp, op);
 }
@@ -204,7 +223,9 @@ void WarpTrace::note_accesses(const Warp& warp, std::uint32_t op) {
     access.bytes = access.verb == "uses" ? 0 : bytes_of(words, text);
     access.mask = warp.mask;
     if (words[0] == "ldmatrix" || words[0] == "stmatrix")
-      access.mask &= std::find(words.begin(), words.end(), "x1") != words.end() ? 0xffu : std::find(words.begin(), words.end(), "x2") != words.end() ? 0xffffu : ~0u;
+      access.mask &= std::find(words.begin(), words.end(), "x1") != words.end()   ? 0xffu
+                     : std::find(words.begin(), words.end(), "x2") != words.end() ? 0xffffu
+                                                                                  : ~0u;
     note_address(warp, op, text.substr(open + 1, text.find(']', open) - open - 1), std::move(access));
   }
 }
@@ -243,7 +264,8 @@ void WarpTrace::note_address(const Warp& warp, std::uint32_t op, std::string_vie
     if (address >= kGlobalBase) {
       const Allocation* found = find(launch_.memory, address);
       if (found != nullptr) {
-        const auto index = std::count_if(launch_.memory.begin(), launch_.memory.end(), [&](const auto& each) { return each->base < found->base; });
+        const auto index =
+            std::count_if(launch_.memory.begin(), launch_.memory.end(), [&](const auto& each) { return each->base < found->base; });
         object = found->name.empty() ? fmt::format("allocation {} of {} bytes", index, found->bytes) : found->name;
         start = found->base;
       }
@@ -267,7 +289,8 @@ void WarpTrace::note_address(const Warp& warp, std::uint32_t op, std::string_vie
 // A message is made for the first of its kind at an instruction, who may have been another warp.
 void WarpTrace::note_findings(const Warp& warp, std::uint32_t op) {
   for (const Findings::Found& now : warp.cta->worker->findings.at(op)) {
-    const auto before = std::find_if(findings_before_.begin(), findings_before_.end(), [&](const Findings::Found& each) { return each.kind == now.kind; });
+    const auto before =
+        std::find_if(findings_before_.begin(), findings_before_.end(), [&](const Findings::Found& each) { return each.kind == now.kind; });
     if (before != findings_before_.end() && before->count == now.count) continue;
     const bool own = now.where.cta == warp.cta->linear && now.where.warp == warp.index;
     steps_.back().findings.push_back(own ? now.message : fmt::format("{} here too; first {}", now.kind, now.message));
@@ -279,8 +302,13 @@ void WarpTrace::note_control(const Warp& warp, const Op& op) {
   const Program& program = *launch_.program;
   switch (op.kind) {
     case OpKind::kBranch:
-      if (step.mask == 0) step.events.push_back("no lane jumps");
-      else step.events.push_back(fmt::format("{} to line {}", step.mask == step.active ? "jumps" : fmt::format("{} of {} lanes jump", std::popcount(step.mask), std::popcount(step.active)), program.lines[op.target].ptx));
+      if (step.mask == 0)
+        step.events.push_back("no lane jumps");
+      else
+        step.events.push_back(fmt::format(
+            "{} to line {}",
+            step.mask == step.active ? "jumps" : fmt::format("{} of {} lanes jump", std::popcount(step.mask), std::popcount(step.active)),
+            program.lines[op.target].ptx));
       break;
     case OpKind::kExit:
       if (step.mask != 0) step.events.push_back(warp.live == 0 ? "the warp ends" : fmt::format("{} lanes exit", std::popcount(step.mask)));
@@ -291,7 +319,8 @@ void WarpTrace::note_control(const Warp& warp, const Op& op) {
         step.events.push_back("passes");
       } else {
         const Barrier& barrier = warp.cta->barriers[warp.barrier];
-        step.events.push_back(fmt::format("waits at barrier {}: {} of {} warps have come", warp.barrier, barrier.arrived, barrier.expected));
+        step.events.push_back(
+            fmt::format("waits at barrier {}: {} of {} warps have come", warp.barrier, barrier.arrived, barrier.expected));
       }
       break;
     default:

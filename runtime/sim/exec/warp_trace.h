@@ -39,7 +39,7 @@ class WarpTrace final : public Tracer {
   bool started_ = false, ended_ = false;
   std::uint64_t executed_ = 0;
   std::deque<TraceStep> steps_;
-  std::optional<std::uint32_t> current_;  // the op between before() and finish()
+  std::optional<std::uint32_t> current_;          // the op between before() and finish()
   std::map<std::uint32_t, std::uint32_t> owner_;  // place in the register file -> the register that was last written there
   std::vector<Findings::Found> findings_before_;
   std::size_t copies_before_ = 0;

@@ -14,13 +14,13 @@ constexpr plan::Machine kRound{"round", 80, 10, 1.0, 500, 1000, 64, 128, 50, 100
 Work even_work() {
   Work work;
   work.ctas = 20;
-  work.counters.mma_flops_issued = 2 * 500 * 10 * 4000;        // 4 us of tensor core
-  work.counters.global_read_bytes = 50 * 10 * 5000;            // 5 us of L2, with the writes 6
+  work.counters.mma_flops_issued = 2 * 500 * 10 * 4000;  // 4 us of tensor core
+  work.counters.global_read_bytes = 50 * 10 * 5000;      // 5 us of L2, with the writes 6
   work.counters.global_write_bytes = 50 * 10 * 1000;
-  work.counters.shared_wavefronts = 10 * 3000;                 // 3 us
-  work.issued = 4 * 10 * 2000;                                 // 2 us
-  work.floor_bytes = 1'000'000;                                // 1 us at 1,000 GB/s
-  work.useful_flops = 2 * 1000 * 10 * 1500;                    // 1.5 us at the peak
+  work.counters.shared_wavefronts = 10 * 3000;  // 3 us
+  work.issued = 4 * 10 * 2000;                  // 2 us
+  work.floor_bytes = 1'000'000;                 // 1 us at 1,000 GB/s
+  work.useful_flops = 2 * 1000 * 10 * 1500;     // 1.5 us at the peak
   return work;
 }
 

@@ -7,20 +7,20 @@ namespace {
 
 // Body begins at line 14.
 const char* const kBody =
-    "mov.u32 %r1, %tid.x;\n"                    // 14
-    "ld.param.u64 %rd1, [in];\n"                // 15
-    "mul.wide.u32 %rd3, %r1, 4;\n"              // 16
-    "add.s64 %rd4, %rd1, %rd3;\n"               // 17
-    "ld.global.f32 %f1, [%rd4+8];\n"            // 18
-    "add.rn.f32 %f2, %f1, %f1;\n"               // 19
-    "setp.lt.u32 %p1, %r1, 40;\n"               // 20
-    "mov.u32 %r2, buffer;\n"                    // 21
-    "mad.lo.s32 %r3, %r1, 4, %r2;\n"            // 22
-    "@%p1 st.shared.f32 [%r3], %f2;\n"          // 23
-    "bar.sync 0;\n"                             // 24
-    "@!%p1 bra END;\n"                          // 25
-    "ld.shared.f32 %f3, [buffer];\n"            // 26
-    "END:\n";                                   // 27
+    "mov.u32 %r1, %tid.x;\n"            // 14
+    "ld.param.u64 %rd1, [in];\n"        // 15
+    "mul.wide.u32 %rd3, %r1, 4;\n"      // 16
+    "add.s64 %rd4, %rd1, %rd3;\n"       // 17
+    "ld.global.f32 %f1, [%rd4+8];\n"    // 18
+    "add.rn.f32 %f2, %f1, %f1;\n"       // 19
+    "setp.lt.u32 %p1, %r1, 40;\n"       // 20
+    "mov.u32 %r2, buffer;\n"            // 21
+    "mad.lo.s32 %r3, %r1, 4, %r2;\n"    // 22
+    "@%p1 st.shared.f32 [%r3], %f2;\n"  // 23
+    "bar.sync 0;\n"                     // 24
+    "@!%p1 bra END;\n"                  // 25
+    "ld.shared.f32 %f3, [buffer];\n"    // 26
+    "END:\n";                           // 27
 
 struct Traced {
   Status status;
@@ -33,7 +33,8 @@ struct Traced {
   }
 };
 
-Traced trace(const TraceRequest& request, const std::string& body = kBody, std::uint32_t ctas = 1, std::uint32_t threads = 64, int workers = 1) {
+Traced trace(const TraceRequest& request, const std::string& body = kBody, std::uint32_t ctas = 1, std::uint32_t threads = 64,
+             int workers = 1) {
   auto sim = device("sm_90", Timing::kEarly, workers);
   std::vector<float> in(80);
   for (std::size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i);
@@ -88,7 +89,8 @@ TEST_CASE("a_trace_shows_each_instruction_with_registers_addresses_and_waits") {
 
   // The other warp waits there already, so this one passes.
   CHECK(traced.at(first + 10).events == std::vector<std::string>{"passes"});
-  CHECK(traced.at(first + 11).events == std::vector<std::string>{"24 of 32 lanes jump to line " + std::to_string(traced.steps.back().ptx_line)});
+  CHECK(traced.at(first + 11).events ==
+        std::vector<std::string>{"24 of 32 lanes jump to line " + std::to_string(traced.steps.back().ptx_line)});
   CHECK(traced.at(first + 12).mask == 0xff);
   CHECK(traced.at(first + 12).accesses.empty());  // a symbol needs no explanation
   CHECK(traced.steps.back().events == std::vector<std::string>{"the warp ends"});
@@ -142,9 +144,11 @@ TEST_CASE("until_finding_ends_with_the_instruction_that_has_it") {
 TEST_CASE("a_finding_says_whose_it_is") {
   auto sim = device("sm_90", Timing::kEarly, 1);
   const auto a = *sim->allocate(64);
-  const Launched launched = launch(*sim, kernel_text("mov.u32 %r1, %ctaid.x; mov.u32 %r2, %tid.x; setp.eq.u32 %p1, %r1, 2; setp.gt.and.u32 %p1, %r2, 40, %p1;\n"
-                                                     "ld.param.u64 %rd1, [in]; @%p1 ld.global.u32 %r3, [%rd1+64];\n"),
-                                   {.grid_x = 4, .threads = 64}, {a.address(), a.address()});
+  const Launched launched =
+      launch(*sim,
+             kernel_text("mov.u32 %r1, %ctaid.x; mov.u32 %r2, %tid.x; setp.eq.u32 %p1, %r1, 2; setp.gt.and.u32 %p1, %r2, 40, %p1;\n"
+                         "ld.param.u64 %rd1, [in]; @%p1 ld.global.u32 %r3, [%rd1+64];\n"),
+             {.grid_x = 4, .threads = 64}, {a.address(), a.address()});
   REQUIRE(launched.report.diagnostics.size() == 1);
   CHECK(launched.report.diagnostics[0].cta == std::array<std::uint32_t, 3>{2, 0, 0});
   CHECK(launched.report.diagnostics[0].warp == 1);
