@@ -43,7 +43,7 @@ Occupancy occupancy(const Arch& arch, const plan::Machine& machine, int register
   made.registers = registers;
   made.shared_bytes = shared_bytes;
   made.threads = threads;
-  const int warps = static_cast<int>((threads + 31) / 32);
+  const int warps = static_cast<int>(std::max(1u, (threads + 31) / 32));  // without tokens nothing is launched
   made.max_warps = machine.max_threads_per_sm / 32;
   made.by_threads = made.max_warps / std::max(1, warps);
   made.by_ctas = machine.max_ctas_per_sm;

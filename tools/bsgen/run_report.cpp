@@ -77,9 +77,9 @@ std::string run_text(const PlanRequest& request, const plan::KernelPlan& plan, c
                                  ratio(outcome.useful_flops, c.mma_flops_issued)));
     line("executed", fmt::format("{} warp instructions in {} s, {} {}", c.warp_instructions, significant(outcome.trial.seconds),
                                  outcome.schedules.size() == 1 ? "schedule" : "schedules", fmt::join(outcome.schedules, ", ")));
-    line("occupancy", occupancy_text(outcome.occupancy));
+    if (outcome.trial.report.ctas > 0) line("occupancy", occupancy_text(outcome.occupancy));
     line("time", prediction_text(outcome.prediction));
-    line("", prediction_parts(outcome.prediction));
+    if (!outcome.prediction.resources.empty()) line("", prediction_parts(outcome.prediction));
   }
   std::map<std::string, int> shown;  // a mistake of one kind mostly shows at many places: the first ones are quoted
   for (const verify::Finding& finding : outcome.trial.diagnostics) text += finding_text(finding, outcome, shown[finding.kind]++ < 2);

@@ -153,6 +153,18 @@ TEST_CASE("outputs_that_differ_between_schedules_name_the_first_element") {
   CHECK(late.out.find("--schedule") == std::string::npos);
 }
 
+TEST_CASE("a_run_without_tokens_launches_nothing_and_predicts_nothing") {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "k.ptx").string();
+  std::ofstream(path, std::ios::binary) << right_kernel();
+  const ToolResult result = run_tool(std::string("run ") + kMask + "--tokens 0 --device sim --profile --trace warp=0 --ptx " + path);
+  INFO(result.out << result.err);
+  CHECK(result.status == 0);
+  CHECK(result.out.find("  time       predicted on A100: nothing to do\n") != std::string::npos);
+  CHECK(result.out.find("the launch has no such warp") != std::string::npos);
+  CHECK(result.out.find("occupancy") == std::string::npos);
+}
+
 TEST_CASE("a_word_that_is_no_instruction_is_refused_with_its_line") {
   const ToolResult result = run(replaced(right_kernel(), "fma.rn.f32", "fmma.rn.f32"));
   CHECK(result.status == 2);

@@ -123,6 +123,7 @@ TEST_CASE("occupancy_is_that_of_the_occupancy_calculator") {
   o = occupancy(sm80, a100, 0, 0, 32);
   CHECK(o.by_registers == INT_MAX);
   CHECK(o.limit == "ctas");
+  CHECK(occupancy(sm80, a100, 64, 0, 0).by_registers == 8);  // no launch: as if of one warp, given four
   CHECK(occupancy_json(o)["by_registers"].is_null());
   CHECK(occupancy(Arch{75}, *plan::find_machine("T4"), 32, 32 * 1024, 128).by_shared == 2);  // no kilobyte for the system there
 }
