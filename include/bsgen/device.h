@@ -17,6 +17,7 @@
 #include "bsgen/dtype.h"
 #include "bsgen/kernel.h"
 #include "bsgen/status.h"
+#include "bsgen/tensor_map.h"
 
 namespace bsgen {
 
@@ -60,6 +61,7 @@ struct LaunchConfig {
   std::uint32_t grid_x = 1, grid_y = 1, grid_z = 1;
   std::uint32_t threads = 128;        // one-dimensional ctas
   std::uint32_t shared_bytes = 0;     // dynamic
+  std::uint32_t cluster_x = 1, cluster_y = 1, cluster_z = 1;  // ctas of a cluster (sm_90); 1 x 1 x 1 leaves it to the kernel
 };
 
 class Device : public std::enable_shared_from_this<Device> {
@@ -83,10 +85,14 @@ class Device : public std::enable_shared_from_this<Device> {
                         Stream stream) = 0;
   virtual Status synchronize(Stream stream = nullptr) = 0;
 
+  // Checks the configuration, then makes this device's form of it; kUnsupported before sm_90.
+  Expected<TensorMap> encode_tensor_map(const TensorMapConfig& config);
+
  protected:
   friend class DeviceBuffer;
   virtual Expected<std::uint64_t> allocate_memory(std::size_t bytes) = 0;  // 256-byte aligned, contents undefined
   virtual void free_memory(std::uint64_t address) = 0;
+  virtual Expected<TensorMap> encode_verified(const TensorMapConfig& config);  // unsupported where there is none
 };
 
 }  // namespace bsgen

@@ -103,8 +103,11 @@ class CudaDevice final : public Device {
     if (parameters.size() < kernel->parameter_bytes())  // the driver would read past them
       return {ErrorCode::kInvalidArgument, fmt::format("device: {}: {} takes {} bytes of parameters, the launch has {}", name(), kernel->name(),
                                                        kernel->parameter_bytes(), parameters.size())};
+    CUlaunchAttribute cluster{CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, {}, {}};
+    cluster.value.clusterDim = {config.cluster_x, config.cluster_y, config.cluster_z};
+    const bool clusters = config.cluster_x * config.cluster_y * config.cluster_z != 1;
     const CUlaunchConfig launch = {config.grid_x,  config.grid_y, config.grid_z, config.threads, 1, 1, config.shared_bytes,
-                                   stream ? static_cast<CUstream>(stream) : stream_, nullptr, 0};
+                                   stream ? static_cast<CUstream>(stream) : stream_, clusters ? &cluster : nullptr, clusters ? 1u : 0u};
     void* values[] = {const_cast<std::byte*>(parameters.data())};
     // A CUkernel in place of the CUfunction: the driver takes the context from the stream (cuda.h, cuLaunchKernelEx).
     const CUresult result = api().cuLaunchKernelEx(&launch, reinterpret_cast<CUfunction>(kernel->kernel()), values, nullptr);
@@ -138,6 +141,17 @@ class CudaDevice final : public Device {
     if (result != CUDA_ERROR_OUT_OF_MEMORY || api().cuMemGetInfo(&free_bytes, &total_bytes) != CUDA_SUCCESS) return status(result, call);
     return Status(ErrorCode::kDevice, fmt::format("device: {}: {}, {} of {} bytes are free; free some or use fewer tokens", name(),
                                                   describe(api(), result, call), free_bytes, total_bytes));
+  }
+
+  Expected<TensorMap> encode_verified(const TensorMapConfig& config) override {
+    if (api().cuTensorMapEncodeTiled == nullptr)
+      return Status(ErrorCode::kMissing, fmt::format("device: {}: the driver has no cuTensorMapEncodeTiled; update it", name()));
+    TensorMap map;
+    BSGEN_TRY(status(api().cuTensorMapEncodeTiled(&map, static_cast<int>(config.type), static_cast<std::uint32_t>(config.rank), reinterpret_cast<void*>(config.address),
+                                                  config.dims, config.strides, config.box, config.element_strides, 0, static_cast<int>(config.swizzle),
+                                                  static_cast<int>(config.promotion), static_cast<int>(config.fill)),
+                     "cuTensorMapEncodeTiled"));
+    return map;
   }
 
   void free_memory(std::uint64_t address) override {

@@ -9,20 +9,20 @@
 
 namespace bsgen::sim {
 LaunchReport run_launch(const LaunchState& state, int num_threads, int max_diagnostics) {
-  const std::uint64_t num_ctas = std::uint64_t{state.config.grid_x} * state.config.grid_y * state.config.grid_z;
+  const std::uint64_t num_clusters = std::uint64_t{state.config.grid_x} * state.config.grid_y * state.config.grid_z / state.cluster_ctas();
   std::uint64_t threads = num_threads > 0 ? static_cast<std::uint64_t>(num_threads) : std::max(1u, std::thread::hardware_concurrency());
-  threads = state.program->ordered_ctas ? 1 : std::min(threads, num_ctas);
+  threads = state.program->ordered_ctas ? 1 : std::min(threads, num_clusters);
 
   std::atomic<std::uint64_t> next{0};
-  std::atomic<std::uint64_t> last{num_ctas};  // nothing after a cta that could not go on
+  std::atomic<std::uint64_t> last{num_clusters};  // nothing after one that could not go on
   std::vector<std::unique_ptr<Worker>> workers(threads);
   // Made here, so that running out of memory is an exception on the calling thread.
   for (std::unique_ptr<Worker>& worker : workers) worker = std::make_unique<Worker>(state);
   const auto work = [&](std::size_t index) {
-    for (std::uint64_t cta = next++; cta < last.load(); cta = next++) {
-      if (workers[index]->run_cta(cta)) continue;
+    for (std::uint64_t cluster = next++; cluster < last.load(); cluster = next++) {
+      if (workers[index]->run_cluster(cluster)) continue;
       std::uint64_t seen = last.load();
-      while (cta + 1 < seen && !last.compare_exchange_weak(seen, cta + 1)) {
+      while (cluster + 1 < seen && !last.compare_exchange_weak(seen, cluster + 1)) {
       }
     }
   };
@@ -43,7 +43,7 @@ LaunchReport run_launch(const LaunchState& state, int num_threads, int max_diagn
   report.instructions = make_profile(*state.program, counts);
   report.counters = sum(report.instructions);
   report.text = state.program->text;
-  report.diagnostics = findings.list(*state.program, last.load(), max_diagnostics);
+  report.diagnostics = findings.list(*state.program, last.load() * state.cluster_ctas(), max_diagnostics);
   return report;
 }
 

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "runtime/sim/exec/memory_map.h"
+#include "runtime/sim/exec/tensor_map.h"
 #include "runtime/sim/exec/warp_trace.h"
 #include "runtime/sim/launch.h"
 #include "runtime/sim/sim_function.h"
@@ -60,6 +61,7 @@ class Simulated final : public SimDevice {
     return allocation->base;
   }
   void free_memory(std::uint64_t address) override { memory_->free(address); }
+  Expected<TensorMap> encode_verified(const TensorMapConfig& config) override { return encode(config); }
 
  private:
   SimOptions options_;
@@ -97,6 +99,27 @@ Expected<std::shared_ptr<const DeviceFunction>> Simulated::load(const KernelImag
   return std::shared_ptr<const DeviceFunction>(function);
 }
 
+// Which ctas form a cluster: as the launch says, else as the kernel says.
+Status set_cluster(const Program& program, const LaunchConfig& config, const Arch& arch, LaunchState& state) {
+  const std::uint32_t asked[3] = {config.cluster_x, config.cluster_y, config.cluster_z}, grid[3] = {config.grid_x, config.grid_y, config.grid_z};
+  const std::uint64_t size = std::uint64_t{asked[0]} * asked[1] * asked[2];
+  const bool required = program.cluster[0] != 0;
+  if (size == 1 && required)
+    std::copy(std::begin(program.cluster), std::end(program.cluster), state.cluster);
+  else
+    std::copy(std::begin(asked), std::end(asked), state.cluster);
+  if (required && !std::equal(std::begin(state.cluster), std::end(state.cluster), program.cluster))
+    return bad(fmt::format("a cluster of {} x {} x {} ctas, {} requires {} x {} x {}", asked[0], asked[1], asked[2], program.entry, program.cluster[0], program.cluster[1], program.cluster[2]));
+  const std::uint64_t ctas = state.cluster_ctas();
+  if (ctas == 1) return {};
+  if (arch.number < 90) return bad(fmt::format("a cluster of {} ctas, {} has no clusters; they need sm_90", ctas, arch.name()));
+  if (ctas == 0 || ctas > 16) return bad(fmt::format("a cluster of {} ctas, 1 to 16 are possible", ctas));
+  for (int i = 0; i < 3; ++i)
+    if (grid[i] % state.cluster[i] != 0)
+      return bad(fmt::format("a grid of {} x {} x {} ctas is not a multiple of the cluster of {} x {} x {}", grid[0], grid[1], grid[2], state.cluster[0], state.cluster[1], state.cluster[2]));
+  return {};
+}
+
 Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& config, std::span<const std::byte> parameters, Stream) {
   std::lock_guard lock(launch_mutex_);
   report_ = LaunchReport();
@@ -110,12 +133,13 @@ Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& con
     return bad(fmt::format("a grid of {} x {} x {} ctas, 1 to 2147483647 x 65535 x 65535 are allowed", config.grid_x, config.grid_y, config.grid_z));
   if (config.shared_bytes > loaded->max_dynamic_shared_bytes)
     return bad(fmt::format("{} bytes of dynamic shared memory, {} was loaded for {}", config.shared_bytes, program.entry, loaded->max_dynamic_shared_bytes));
+  LaunchState state;
+  BSGEN_TRY(set_cluster(program, config, options_.arch, state));
   // A C++ struct of all parameters may end in padding.
   if (parameters.size() < program.parameter_bytes || parameters.size() - program.parameter_bytes >= 16)
     return bad(fmt::format("{} bytes of parameters, {} takes {}", parameters.size(), program.entry, program.parameter_bytes));
 
   const auto start = std::chrono::steady_clock::now();
-  LaunchState state;
   state.program = &program;
   state.memory_map = memory_.get();
   state.memory = memory_->snapshot();

@@ -1,6 +1,8 @@
 // Branches, ends, barriers, fences.
+#include "runtime/sim/decode/asynchronous.h"
 #include "runtime/sim/decode/decoder.h"
 #include "runtime/sim/exec/barrier_ops.h"
+#include "runtime/sim/exec/cluster_ops.h"
 #include "runtime/sim/exec/host_calls.h"
 #include "runtime/sim/exec/memory_ops.h"
 
@@ -59,7 +61,7 @@ void warp_barrier(Decoder& d) {
 
 // bar{.cta}.{sync,arrive}{.aligned} a{, b}; bar.red.{and,or,pred}: slots: [0] d, [1] a, [2] b, [3] predicate.
 void barrier(Decoder& d) {
-  if (d.take("cluster")) return d.fail("clusters are not supported");
+  if (d.take("cluster")) return cluster_barrier(d);
   if (d.take("warp")) return warp_barrier(d);
   d.take("cta");
   Op& op = d.op();
@@ -99,11 +101,14 @@ void barrier(Decoder& d) {
 void membar(Decoder& d) {
   if (d.take_one_of({"cta", "gl", "sys"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
   nothing(d);
+  d.op().handler = &fence_memory;
 }
 void fence(Decoder& d) {
-  if (d.take_one_of({"sc", "acq_rel"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  if (is_special_fence(d)) return special_fence(d);
+  if (d.take_one_of({"sc", "acq_rel", "acquire", "release"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
   if (d.take_one_of({"cta", "cluster", "gpu", "sys"}) < 0) return d.fail("needs a scope");
   nothing(d);
+  d.op().handler = &fence_memory;
 }
 // A grid starts when the one before it has ended, so there is nothing to wait for.
 void griddepcontrol(Decoder& d) {
@@ -114,7 +119,8 @@ void nanosleep(Decoder& d) {
   d.take_type_of({ScalarType::kU32});
   d.want_operands(1, 1);
   d.source(1, d.operand(0), ScalarType::kU32);
-  d.op().handler = &no_operation;
+  d.op().handler = &sleep_a_while;
+  d.op().kind = OpKind::kWait;
 }
 
 // Calls of functions of our own are expanded before (ptx/inline_calls.h); these the host answers. Arguments are variables of the frame.

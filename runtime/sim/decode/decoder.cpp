@@ -31,6 +31,7 @@ Expected<Draft> Decoder::run() {
   program.entry = std::string(function_.name);
   program.parameter_bytes = function_.parameter_bytes;
   program.max_threads = function_.max_threads;
+  std::copy(std::begin(function_.cluster), std::end(function_.cluster), program.cluster);
   for (std::string_view file : module_.files) program.files.emplace_back(file);
   for (const ptx::Instruction& instruction : function_.body) {
     if (failed()) return status_;
@@ -88,6 +89,13 @@ void Decoder::place_variables() {
   }
   for (std::size_t i = 0; i < module_.variables.size(); ++i)
     if (module_.variables[i].space == Space::kShared && module_.variables[i].is_extern) module_shared_[i] = kSharedBase + dynamic;
+  const auto symbol = [&](const ptx::Variable& variable, std::uint64_t address, std::uint64_t bytes) {
+    draft_.program.shared_symbols.push_back({static_cast<std::uint32_t>(address - kSharedBase), static_cast<std::uint32_t>(bytes), std::string(variable.name)});
+  };
+  for (std::size_t i = 0; i < module_.variables.size(); ++i)
+    if (module_.variables[i].space == Space::kShared && referenced_[i]) symbol(module_.variables[i], module_shared_[i], module_.variables[i].is_extern ? kMaxShared : module_.variables[i].bytes);
+  for (std::size_t i = 0; i < function_.variables.size(); ++i)
+    if (function_.variables[i].space == Space::kShared && function_.variables[i].alias_of < 0) symbol(function_.variables[i], function_variables_[i], function_.variables[i].bytes);
   draft_.program.static_shared_bytes = static_cast<std::uint32_t>(shared);
   draft_.program.dynamic_shared_offset = static_cast<std::uint32_t>(dynamic);
   draft_.program.local_bytes = static_cast<std::uint32_t>((local + 15) / 16 * 16);
@@ -355,7 +363,7 @@ OpcodeDecoder find_opcode(std::string_view opcode) {
   static const std::unordered_map<std::string_view, OpcodeDecoder> kTable = [] {
     std::unordered_map<std::string_view, OpcodeDecoder> table;
     for (const auto& rows : {arithmetic_opcodes(), bit_opcodes(), rare_opcodes(), selection_opcodes(), conversion_opcodes(), memory_opcodes(), warp_opcodes(), mma_opcodes(),
-                             wgmma_opcodes(), control_opcodes()})
+                             wgmma_opcodes(), control_opcodes(), asynchronous_opcodes()})
       for (const OpcodeRow& row : rows) table.emplace(row.name, row.decode);
     return table;
   }();

@@ -151,6 +151,7 @@ std::vector<OpcodeRow> memory_opcodes();
 std::vector<OpcodeRow> warp_opcodes();
 std::vector<OpcodeRow> wgmma_opcodes();
 std::vector<OpcodeRow> control_opcodes();
+std::vector<OpcodeRow> asynchronous_opcodes();
 
 }  // namespace decoding
 }  // namespace bsgen::sim

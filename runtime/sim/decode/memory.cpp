@@ -1,5 +1,7 @@
 // Opcodes that touch memory. Cache operators, eviction hints and prefetch sizes are known and have no effect here.
+#include "runtime/sim/decode/asynchronous.h"
 #include "runtime/sim/decode/decoder.h"
+#include "runtime/sim/exec/cluster_ops.h"
 #include "runtime/sim/exec/memory_map.h"
 #include "runtime/sim/exec/memory_ops.h"
 
@@ -36,7 +38,8 @@ bool take_hints(Decoder& d, bool load) {
 
 void load_or_store(Decoder& d, bool load) {
   take_ordering(d, load);
-  Space space = d.take_space();
+  const bool cluster = d.take("shared::cluster");
+  Space space = cluster ? Space::kShared : d.take_space();
   take_ordering(d, load);  // NVRTC passes inline assembly on that has it behind the space, and ptxas takes it
   const bool policy = take_hints(d, load);
   const std::size_t count = d.take("v2") ? 2 : d.take("v4") ? 4 : d.take("v8") ? 8 : 1;
@@ -55,6 +58,11 @@ void load_or_store(Decoder& d, bool load) {
   Op& op = d.op();
   op.handler = load ? load_handler(space) : store_handler(space);
   if (op.handler == nullptr) return d.fail(fmt::format("{} memory cannot be written", ptx::name(space)));
+  if (cluster) {
+    d.need_target(90);
+    d.program().uses_async = true;
+    op.handler = load ? &load_cluster : &store_cluster;
+  }
   op.element_bytes = static_cast<std::uint8_t>(bytes);
   op.count = static_cast<std::uint8_t>(count);
   op.flags = static_cast<std::uint8_t>((d.address(1, where, space) ? kAddress64 : 0) | (ptx::is_signed(type) ? kSigned : 0));
@@ -62,7 +70,10 @@ void load_or_store(Decoder& d, bool load) {
   if (d.extra(what, type, count, load, true) == Width::kLong) op.flags |= kWideRegisters;
 }
 void ld(Decoder& d) { load_or_store(d, true); }
-void st(Decoder& d) { load_or_store(d, false); }
+void st(Decoder& d) {
+  if (d.take("async")) return st_async(d);
+  load_or_store(d, false);
+}
 
 // Several neighbouring values at once (sm_90): each element is an atomic operation of its own.
 void vector_atomic(Decoder& d, AtomicOp kind, ScalarType type, Space space, std::size_t count, bool returns, bool policy) {
@@ -118,15 +129,18 @@ void atomic(Decoder& d, bool returns) {
 }
 void atom(Decoder& d) { atomic(d, true); }
 void red(Decoder& d) {
-  if (d.take("async")) return d.fail("red.async is not supported");
+  if (d.take("async")) return red_async(d);
   atomic(d, false);
 }
 
 // cp.async.{ca,cg}.shared{::cta}.global{hints} [dst], [src], size{, src-size}{, policy}
 void cp(Decoder& d) {
+  if (d.take("reduce")) return reduce_bulk(d);
   d.require("async");
   d.need_target(80);
   if (d.failed()) return;
+  if (d.take("bulk")) return copy_bulk(d);
+  if (d.take("mbarrier")) return copy_mbarrier_arrive(d);
   Op& op = d.op();
   if (d.take("commit_group")) {
     op.handler = &copy_async_commit;
@@ -206,7 +220,7 @@ void stmatrix(Decoder& d) { matrix(d, false); }
 // prefetch{.space}.level, prefetchu: hints.
 void prefetch(Decoder& d) {
   const Space space = d.take_space();
-  if (d.take_one_of({"L1", "L2", "L2::evict_last", "L2::evict_normal"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  if (d.take_one_of({"L1", "L2", "L2::evict_last", "L2::evict_normal", "tensormap"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
   d.want_operands(1, 1);
   if (d.address(1, d.operand(0), space)) d.op().flags |= kAddress64;
   d.op().handler = &no_operation;

@@ -124,6 +124,7 @@ void wgmma(Decoder& d) {
   d.require("aligned");
   constexpr Handler kHandlers[] = {&wgmma_fence, &wgmma_commit, &wgmma_wait};
   d.op().handler = kHandlers[which];
+  if (which == 2) d.op().kind = OpKind::kWait;
   d.op().convergence = Convergence::kAligned;
   d.want_operands(which == 2, which == 2);
   if (which == 2) d.op().immediate = d.integer(d.operand(0), 0, 1 << 20);

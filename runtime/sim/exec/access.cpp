@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/sim/check/proxy_checks.h"
 #include "runtime/sim/exec/memory_ops.h"
 
 namespace bsgen::sim {
@@ -219,18 +220,21 @@ void report_race(Warp& warp, const Op& op, SharedShadow::Verdict verdict, Access
 
 void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
   if (!warp.cta->launch->checks) return;
+  if (warp.cta->cluster != nullptr) return check_generic_access(warp, op, ProxyShadow::Access::kRead, warp.cta->rank, offset, bytes, lane);
   const SharedShadow::Verdict verdict = warp.cta->shadow.read(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
     report_race(warp, op, verdict, Access::kRead, offset, bytes, lane);
 }
 void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
   if (!warp.cta->launch->checks) return;
+  if (warp.cta->cluster != nullptr) return check_generic_access(warp, op, ProxyShadow::Access::kWrite, warp.cta->rank, offset, bytes, lane);
   const SharedShadow::Verdict verdict = warp.cta->shadow.write(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
     report_race(warp, op, verdict, Access::kWrite, offset, bytes, lane);
 }
 void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
   if (!warp.cta->launch->checks) return;
+  if (warp.cta->cluster != nullptr) return check_copy_issue(warp, op, warp.committed[lane] + 1, offset, bytes, lane);
   const SharedShadow::Verdict verdict = warp.cta->shadow.issue(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
     report_race(warp, op, verdict, Access::kWrite, offset, bytes, lane);
@@ -238,21 +242,22 @@ void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uin
 
 void check_shared_read_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
-  for (std::uint32_t left = warp.cta->shadow.read_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
+  for (std::uint32_t left = warp.cta->cluster != nullptr ? mask : warp.cta->shadow.read_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
     check_shared_read(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
 }
 void check_shared_write_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
-  for (std::uint32_t left = warp.cta->shadow.write_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
+  for (std::uint32_t left = warp.cta->cluster != nullptr ? mask : warp.cta->shadow.write_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
     check_shared_write(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
 }
 void check_shared_issue_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
-  for (std::uint32_t left = warp.cta->shadow.issue_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
+  for (std::uint32_t left = warp.cta->cluster != nullptr ? mask : warp.cta->shadow.issue_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
     check_shared_issue(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
 }
 void check_shared_complete(Warp& warp, const std::uint32_t* offsets, std::uint32_t bytes, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
+  if (warp.cta->cluster != nullptr) return;  // copies are agents of their own there
   SharedShadow& shadow = warp.cta->shadow;
   std::uint32_t left = bytes == SharedShadow::kGranule ? shadow.complete_rows(warp.index, offsets, mask) : mask;
   for (; left != 0; left &= left - 1) shadow.complete(warp.index, offsets[std::countr_zero(left)], bytes);

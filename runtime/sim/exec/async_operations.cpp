@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
-#include "runtime/sim/exec/access.h"
+#include "runtime/sim/check/proxy_checks.h"
+#include "runtime/sim/exec/cluster.h"
 
 namespace bsgen::sim {
 
@@ -13,17 +15,50 @@ AsyncQueue::~AsyncQueue() = default;
 AsyncQueue::AsyncQueue(AsyncQueue&&) noexcept = default;
 AsyncQueue& AsyncQueue::operator=(AsyncQueue&&) noexcept = default;
 
+namespace {
+
+constexpr int kWarpgroup = 4;
+
+ProxyShadow::Agent queue_agent(const Warp& warp, AsyncKind kind) {
+  return warp.cta->cluster->shadow.of(kind == AsyncKind::kTensor ? ProxyShadow::AgentKind::kTensor : ProxyShadow::AgentKind::kBulk, agent_of(warp));
+}
+
+void carry_out(Warp& warp, QueuedOperation& queued, bool only_read) {
+  if (!queued.has_read) queued.operation->read(warp);
+  queued.has_read = true;
+  if (only_read || queued.has_written) return;
+  queued.operation->write(warp);
+  queued.has_written = true;
+  queued.operation.reset();
+}
+
+// The groups before `committed` of a warp of the warpgroup are carried out; its own wait may come later.
+void carry_out_groups(Warp& warp, std::int64_t committed) {
+  for (QueuedOperation& queued : warp.async[static_cast<int>(AsyncKind::kTensor)].pending)
+    if (queued.group < committed) carry_out(warp, queued, false);
+}
+
+// False where another warp of the warpgroup has not come so far yet.
+bool join_warpgroup(Warp& warp, std::int64_t committed) {
+  std::vector<Warp>& warps = warp.cta->warps;
+  const std::size_t first = static_cast<std::size_t>(warp.index) / kWarpgroup * kWarpgroup, end = std::min(first + kWarpgroup, warps.size());
+  for (std::size_t i = first; i < end; ++i)
+    if (!warps[i].done && warps[i].async[static_cast<int>(AsyncKind::kTensor)].committed[0] < committed) return false;
+  ProxyShadow& shadow = warp.cta->cluster->shadow;
+  for (std::size_t i = first; i < end; ++i) {
+    carry_out_groups(warps[i], committed);
+    shadow.learn(agent_of(warp), queue_agent(warps[i], AsyncKind::kTensor), static_cast<std::uint32_t>(committed));
+  }
+  return true;
+}
+
+}  // namespace
+
 void issue_async(Warp& warp, const Op& op, AsyncKind kind, int lane, std::unique_ptr<AsyncOperation> operation) {
   AsyncQueue& queue = warp.async[static_cast<int>(kind)];
-  QueuedOperation queued{queue.committed[lane], static_cast<std::uint32_t>(&op - warp.cta->launch->program->ops.data()), lane, false, false, nullptr};
-  if (warp.cta->worker->lands_early()) {
-    operation->read(warp);
-    operation->write(warp);
-    queued.has_read = queued.has_written = true;
-  } else {
-    queued.operation = std::move(operation);
-  }
-  queue.pending.push_back(std::move(queued));
+  const auto index = op.index;
+  queue.pending.push_back({queue.committed[lane], index, lane, false, false, false, std::move(operation)});
+  if (warp.cta->worker->lands_early()) carry_out(warp, queue.pending.back(), false);
 }
 
 void commit_async(Warp& warp, AsyncKind kind) {
@@ -33,25 +68,37 @@ void commit_async(Warp& warp, AsyncKind kind) {
 
 void wait_async(Warp& warp, AsyncKind kind, std::uint32_t groups_left, bool only_reads) {
   AsyncQueue& queue = warp.async[static_cast<int>(kind)];
+  std::int64_t committed = 0;  // groups that are over now, of the lane that is furthest
+  for (std::uint32_t rest = warp.mask; rest != 0; rest &= rest - 1)
+    committed = std::max(committed, std::int64_t{queue.committed[std::countr_zero(rest)]} - groups_left);
+  if (kind == AsyncKind::kTensor) {
+    warp.group_waits = !join_warpgroup(warp, committed);
+    if (warp.group_waits) {
+      warp.repeats = warp.gives_way = true;
+      return;
+    }
+  } else if (committed > 0) {
+    warp.cta->cluster->shadow.learn(agent_of(warp), queue_agent(warp, kind), static_cast<std::uint32_t>(committed));
+  }
   std::size_t kept = 0;
   for (std::size_t i = 0; i < queue.pending.size(); ++i) {
     QueuedOperation& queued = queue.pending[i];
     const bool waited = (warp.mask >> queued.lane & 1) && std::uint64_t{queued.group} + groups_left < queue.committed[queued.lane];
-    if (waited && !queued.has_read) {
-      queued.operation->read(warp);
-      queued.has_read = true;
-    }
-    if (waited && !only_reads) {
-      if (!queued.has_written) queued.operation->write(warp);
-      continue;
-    }
+    if (waited) carry_out(warp, queued, only_reads);
+    queued.read_waited |= waited;
+    if (waited && !only_reads) continue;
     if (kept != i) queue.pending[kept] = std::move(queued);
     ++kept;
   }
   queue.pending.resize(kept);
 }
 
-bool async_read_shared(Warp& warp, const Op& op, AsyncKind, std::uint64_t offset, std::uint32_t bytes, int lane) {
+void drain_async(Warp& warp, AsyncKind kind) {
+  for (QueuedOperation& queued : warp.async[static_cast<int>(kind)].pending) carry_out(warp, queued, false);
+  warp.async[static_cast<int>(kind)].pending.clear();
+}
+
+bool async_read_shared(Warp& warp, const Op& op, AsyncKind kind, std::uint64_t offset, std::uint32_t bytes, int lane) {
   const Cta& cta = *warp.cta;
   const std::uint64_t size = cta.launch->shared_bytes;
   if (offset > size || size - offset < bytes) {
@@ -70,6 +117,9 @@ bool async_read_shared(Warp& warp, const Op& op, AsyncKind, std::uint64_t offset
       return fmt::format("reads {} bytes at shared offset {}; byte {} was never written", bytes, offset, offset + first);
     });
   }
+  // Reads are known to be over once the warp has waited for the group that is open now.
+  const std::uint32_t group = warp.async[static_cast<int>(kind)].committed[lane < 0 ? 0 : lane];
+  check_async_access(warp, op, ProxyShadow::Access::kAsyncRead, queue_agent(warp, kind), group + 1, cta.rank, static_cast<std::uint32_t>(offset), bytes, lane);
   return true;
 }
 

@@ -6,8 +6,9 @@
 //   wait_async(warp, AsyncKind::kTensor, groups_left, false);                              // wgmma.wait_group N
 //
 // The schedule says whether an operation is carried out at issue or at the wait; operations of one kind are carried out in the order
-// of their issue. Groups are counted per lane, as the PTX ISA counts them per thread: the lanes of warp.mask commit and wait. Whatever
-// no wait of its lane covers when the lane exits is a finding, and is carried out then.
+// of their issue. wgmma is the work of a warpgroup: its wait lets nobody through before all four warps have committed the group, and
+// carries out all of theirs; its Op has kind OpKind::kWait. Groups are counted per lane, as the PTX ISA counts them per thread: the lanes of warp.mask commit and wait. Whatever
+// no wait of its lane covers when the cta ends is a finding, and is carried out then.
 //
 // An opcode that uses this, or mbarriers, or the async proxy in any other way, sets Program::uses_async when it is decoded.
 #pragma once
@@ -30,6 +31,9 @@ void commit_async(Warp& warp, AsyncKind kind);
 // Waits until at most `groups_left` of the newest groups of each lane of warp.mask are pending; with only_reads (.read) until the
 // others have read their sources.
 void wait_async(Warp& warp, AsyncKind kind, std::uint32_t groups_left, bool only_reads);
+
+// Carries out whatever is left, at the end of the cta.
+void drain_async(Warp& warp, AsyncKind kind);
 
 // Bytes of shared memory that an operation about to be issued reads through the async proxy, any time until its group is waited for:
 // `offset` from the start of the warp's cta's shared memory (descriptor address - kSharedBase). Reports bytes outside, bytes without a

@@ -4,11 +4,23 @@
 
 #include <bit>
 
+#include "runtime/sim/exec/cluster.h"
+
 namespace bsgen::sim {
 namespace {
 
+void join_barrier(Cta& cta, const Barrier& barrier) {
+  ProxyShadow& shadow = cta.cluster->shadow;
+  ProxyShadow::Clock clock;
+  for (std::uint64_t rest = barrier.arrivals; rest != 0; rest &= rest - 1) shadow.release(shadow.warp(cta.rank, std::countr_zero(rest)), clock);
+  for (std::uint64_t rest = barrier.waiting; rest != 0; rest &= rest - 1) shadow.acquire(shadow.warp(cta.rank, std::countr_zero(rest)), clock);
+}
+
 void finish_phase(Cta& cta, Barrier& barrier) {
-  cta.shadow.barrier(barrier.arrivals, barrier.waiting);
+  if (cta.cluster != nullptr)
+    join_barrier(cta, barrier);
+  else
+    cta.shadow.barrier(barrier.arrivals, barrier.waiting);
   for (std::uint64_t rest = barrier.waiting; rest != 0; rest &= rest - 1) {
     Warp& waiter = cta.warps[std::countr_zero(rest)];
     waiter.barrier = -1;
@@ -81,7 +93,7 @@ std::string describe_barriers(const Cta& cta) {
   std::string ended;
   for (const Warp& warp : cta.warps)
     if (warp.done) ended += fmt::format("{}{}", ended.empty() ? "" : ", ", warp.index);
-  if (!ended.empty()) text += fmt::format("; warp {} has ended", ended);
+  if (!ended.empty()) text += fmt::format("{}warp {} has ended", text.empty() ? "" : "; ", ended);
   return text;
 }
 

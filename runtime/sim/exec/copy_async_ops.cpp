@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "runtime/sim/exec/access.h"
+#include "runtime/sim/exec/cluster.h"
 #include "runtime/sim/exec/memory_ops.h"
 #include "runtime/sim/exec/shared_footprint.h"
 
@@ -64,7 +65,24 @@ std::uint32_t find_sources(Warp& warp, const Op& op, const LaneAddresses& global
   return readable;
 }
 
+// The thread has waited for these lanes' copies: from now on they are writes of its own.
+void complete(Warp& warp, const PendingCopy& copy, std::uint32_t done) {
+  if (warp.cta->cluster != nullptr) {
+    ProxyShadow& shadow = warp.cta->cluster->shadow;
+    return shadow.learn(agent_of(warp), shadow.of(ProxyShadow::AgentKind::kCopy, agent_of(warp)), copy.group + 1);
+  }
+  check_shared_complete(warp, copy.shared_offset, copy.bytes, done);
+}
+
 }  // namespace
+
+void land_copies(Warp& warp, std::uint32_t lanes) {
+  for (PendingCopy& copy : warp.pending) {
+    const std::uint32_t now = copy.mask & lanes & ~copy.landed;
+    land(warp, copy, now);
+    copy.landed |= now;
+  }
+}
 
 void copy_async(Warp& warp, const Op& op) {
   const std::uint32_t bytes = op.element_bytes;
@@ -110,8 +128,8 @@ void copy_async(Warp& warp, const Op& op) {
     for (std::uint32_t lanes = to.mask; lanes != 0; lanes &= lanes - 1)
       check_shared_issue(warp, op, copy.shared_offset[std::countr_zero(lanes)], bytes, std::countr_zero(lanes));
   }
-  copy.landed = warp.cta->worker->lands_early();
-  if (copy.landed) land(warp, copy, to.mask);
+  copy.landed = warp.cta->worker->lands_early() ? kFullMask : 0;
+  if (copy.landed != 0) land(warp, copy, to.mask);
   // Threads of one warp may have committed different numbers of groups; each number is an entry of its own.
   const bool together = uniform(warp.committed);
   for (std::uint32_t rest = to.mask; rest != 0; rest &= ~copy.mask) {
@@ -153,8 +171,8 @@ void copy_async_wait(Warp& warp, const Op& op) {
         if (!waited(copy, std::countr_zero(rest))) done &= ~(rest & (0 - rest));
     }
     if (done != 0) {
-      if (!copy.landed) land(warp, copy, done);
-      check_shared_complete(warp, copy.shared_offset, copy.bytes, done);
+      land(warp, copy, done & ~copy.landed);
+      complete(warp, copy, done);
       copy.mask &= ~done;
     }
     if (copy.mask != 0) {

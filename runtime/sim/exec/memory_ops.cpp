@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "runtime/sim/exec/access.h"
+#include "runtime/sim/exec/cluster_ops.h"
 #include "runtime/sim/exec/shared_footprint.h"
 #include "runtime/sim/exec/special_ops.h"
 
@@ -268,12 +271,24 @@ std::uint32_t take_window(LaneAddresses& addresses, std::uint64_t window, std::u
   }
   return taken;
 }
+// In a cluster a generic address may be another cta's.
+void in_cluster(Warp& warp, const Op& op, std::uint32_t lanes, Handler handler) {
+  const std::uint32_t mask = std::exchange(warp.mask, lanes);
+  handler(warp, op);
+  warp.mask = mask;
+}
 void load_generic(Warp& warp, const Op& op) {
   LaneAddresses addresses, inside;
   gather_addresses(warp, op, addresses);
   inside = addresses;
   std::uint32_t rest = warp.mask;
-  if (const std::uint32_t shared = take_window(addresses, kSharedWindow, rest, inside)) load_shared_lanes(warp, op, inside, shared), rest &= ~shared;
+  if (const std::uint32_t shared = take_window(addresses, kSharedWindow, rest, inside)) {
+    if (warp.cta->worker->ctas.size() > 1)
+      in_cluster(warp, op, shared, &load_cluster);
+    else
+      load_shared_lanes(warp, op, inside, shared);
+    rest &= ~shared;
+  }
   if (const std::uint32_t local = take_window(addresses, kLocalWindow, rest, inside)) load_local_lanes(warp, op, inside, local), rest &= ~local;
   if (const std::uint32_t param = take_window(addresses, kParamWindow, rest, inside)) load_parameter_lanes(warp, op, inside, param), rest &= ~param;
   if (rest != 0) load_global_lanes(warp, op, addresses, rest, true);
@@ -283,7 +298,13 @@ void store_generic(Warp& warp, const Op& op) {
   gather_addresses(warp, op, addresses);
   inside = addresses;
   std::uint32_t rest = warp.mask;
-  if (const std::uint32_t shared = take_window(addresses, kSharedWindow, rest, inside)) store_shared_lanes(warp, op, inside, shared), rest &= ~shared;
+  if (const std::uint32_t shared = take_window(addresses, kSharedWindow, rest, inside)) {
+    if (warp.cta->worker->ctas.size() > 1)
+      in_cluster(warp, op, shared, &store_cluster);
+    else
+      store_shared_lanes(warp, op, inside, shared);
+    rest &= ~shared;
+  }
   if (const std::uint32_t local = take_window(addresses, kLocalWindow, rest, inside)) store_local_lanes(warp, op, inside, local), rest &= ~local;
   if (rest != 0) store_global_lanes(warp, op, addresses, rest);
 }

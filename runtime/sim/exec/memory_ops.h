@@ -26,6 +26,9 @@ void copy_async_commit(Warp& warp, const Op& op);
 // immediate = groups that may stay pending; -1 = wait_all.
 void copy_async_wait(Warp& warp, const Op& op);
 
+// Moves the data of these lanes' copies that are still under way; the threads have not waited for them by that.
+void land_copies(Warp& warp, std::uint32_t lanes);
+
 enum class AtomicOp : std::uint8_t { kAdd, kMin, kMax, kInc, kDec, kAnd, kOr, kXor, kExch, kCas };
 // slot[0] = d (a sink for red), slot[2] = b, slot[3] = c (cas). nullptr where the combination does not exist.
 Handler atomic_handler(AtomicOp op, ptx::ScalarType type, ptx::Space space);

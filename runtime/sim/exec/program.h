@@ -22,8 +22,9 @@ struct Op;
 // Executes `op` for the lanes of warp.mask, which is never empty.
 using Handler = void (*)(Warp& warp, const Op& op);
 
-// What the scheduler itself must know about an instruction; all the rest is its handler's business.
-enum class OpKind : std::uint8_t { kPlain, kBranch, kBranchTable, kExit, kBarrier, kTrap };
+// What the scheduler itself must know about an instruction; all the rest is its handler's business. kWait: the handler may ask that
+// others go first (Warp::gives_way), and that the instruction is executed again then (Warp::repeats).
+enum class OpKind : std::uint8_t { kPlain, kBranch, kBranchTable, kExit, kBarrier, kTrap, kWait };
 
 // Which lanes must stand together for the instruction to be legal.
 enum class Convergence : std::uint8_t {
@@ -82,6 +83,9 @@ struct Program {
   std::uint32_t static_shared_bytes = 0;       // dynamic shared memory follows, at its alignment
   std::uint32_t dynamic_shared_offset = 0;
   std::uint32_t local_bytes = 0;               // per thread
+  struct SharedSymbol { std::uint32_t offset, bytes; std::string name; };
+  std::vector<SharedSymbol> shared_symbols;    // static and dynamic ones, for messages
+  std::uint32_t cluster[3] = {};               // .reqnctapercluster; 0 = none
   std::uint32_t max_threads = 0;               // 0 = not given
   bool uses_async = false;                     // mbarriers, the async proxy or clusters: checked by a shadow of their own
   bool ordered_ctas = false;                   // results depend on the order of ctas: atomics that return or round

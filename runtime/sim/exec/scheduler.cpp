@@ -1,5 +1,6 @@
-// Runs the warps of a cta: one after the other, each until it waits at a barrier or ends. Warps influence each other only at
-// barriers and through memory, and a warp that spins on memory gives way after a while.
+// Runs the warps of a cluster: one after the other, each until it waits at a barrier, has waited at an mbarrier in vain, or ends. Warps
+// influence each other only there and through memory, and a warp that spins on memory gives way after a while. A copy in flight lands
+// when nobody can go on without it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 
 #include "runtime/sim/exec/async_operations.h"
 #include "runtime/sim/exec/barrier_ops.h"
+#include "runtime/sim/exec/cluster.h"
 #include "runtime/sim/exec/scheduler.h"
 #include "runtime/sim/exec/tracer.h"
 #include "runtime/sim/exec/wgmma_ops.h"
@@ -16,9 +18,10 @@ namespace bsgen::sim {
 namespace {
 
 constexpr std::uint64_t kSlice = 1 << 18;  // warp instructions before the next warp gets its turn
+constexpr int kIdleRounds = 1000;         // of fruitless polling before it counts as a deadlock
 constexpr std::uint64_t kShuffledSlice = 256;  // at most, where a seed interleaves the warps
 
-enum class Stop : std::uint8_t { kBarrier, kDone, kSlice, kAbort };
+enum class Stop : std::uint8_t { kBarrier, kDone, kSlice, kGaveWay, kAbort };
 
 // Going straight on, the running split must stop for a look where it comes to another one.
 void update_merge_pc(Warp& warp) {
@@ -41,7 +44,7 @@ void reconverge(Warp& warp) {
     }
     std::size_t lowest = warp.others.size();
     for (std::size_t i = 0; i < warp.others.size(); ++i)
-      if (!warp.others[i].parked && (lowest == warp.others.size() || warp.others[i].pc < warp.others[lowest].pc)) lowest = i;
+      if (!warp.others[i].parked && !warp.others[i].deferred && (lowest == warp.others.size() || warp.others[i].pc < warp.others[lowest].pc)) lowest = i;
     const bool other_first = lowest < warp.others.size() && (warp.active == 0 || warp.others[lowest].pc < warp.pc);
     if (!other_first) break;
     Split& other = warp.others[lowest];
@@ -58,14 +61,36 @@ void reconverge(Warp& warp) {
   update_merge_pc(warp);
 }
 
+// Splits that waited in vain may try again. False where there is none.
+bool wake_deferred(Warp& warp) {
+  bool any = false;
+  for (Split& split : warp.others) any |= split.deferred, split.deferred = false;
+  return any;
+}
+
 // The running split cannot execute its instruction before other lanes come. True where another split runs meanwhile.
 bool park(Warp& warp) {
   const bool other_can_run = std::any_of(warp.others.begin(), warp.others.end(), [](const Split& split) { return !split.parked; });
   if (!other_can_run) return false;
+  const bool at_once = std::any_of(warp.others.begin(), warp.others.end(), [](const Split& split) { return !split.parked && !split.deferred; });
+  if (!at_once) wake_deferred(warp);
   warp.others.push_back({warp.pc, warp.active, true});
   warp.active = 0;
   reconverge(warp);
   return true;
+}
+
+// The running split has waited in vain. True where another split of the warp goes on; else it is other warps' turn.
+bool give_way(Warp& warp) {
+  const bool other_can_run = std::any_of(warp.others.begin(), warp.others.end(), [](const Split& split) { return !split.parked && !split.deferred; });
+  if (other_can_run) {
+    warp.others.push_back({warp.pc, warp.active, false, true});
+    warp.active = 0;
+  } else {
+    wake_deferred(warp);
+  }
+  reconverge(warp);
+  return other_can_run;
 }
 
 // With nothing else to run, parked splits get their turn (and are reported by what parked them).
@@ -192,6 +217,14 @@ Stop run_warp(Warp& warp, std::uint64_t limit) {
           return stop(Stop::kBarrier);
         }
         continue;
+      case OpKind::kWait:
+        if (mask != 0) op.handler(warp, op);
+        warp.pc += warp.repeats ? 0 : 1;
+        warp.repeats = false;
+        if (!warp.gives_way) continue;
+        warp.gives_way = false;
+        if (!give_way(warp)) return stop(Stop::kGaveWay);
+        continue;
       case OpKind::kTrap:
         if (mask != 0) {
           report(warp, op, Severity::kError, "trap", std::countr_zero(mask), [] { return std::string("executes trap"); });
@@ -202,8 +235,10 @@ Stop run_warp(Warp& warp, std::uint64_t limit) {
     }
     if (warp.active == 0) {
       if (!warp.others.empty()) {
-        unpark_all(warp);
+        const bool waited = wake_deferred(warp);
+        if (!waited) unpark_all(warp);
         reconverge(warp);
+        if (waited) return stop(Stop::kGaveWay);
         continue;
       }
       warp.done = true;
@@ -228,35 +263,46 @@ void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
   warp.pending.clear();
   for (AsyncQueue& queue : warp.async) queue = AsyncQueue();
   warp.wgmma.start();
+  warp.gives_way = warp.repeats = false;
+  warp.failed_waits.clear();
+  warp.cluster_arrived = warp.cluster_phase_open = warp.cluster_waits = warp.group_waits = false;
   for (const Program::Undefined& undefined : cta.launch->program->undefined_at_entry) std::memset(warp.registers + undefined.offset, 0, undefined.bytes);
 }
 
 }  // namespace
 
-Worker::Worker(const LaunchState& launch) : launch(launch), counts(launch.program->ops.size()) {
+Worker::Worker(const LaunchState& launch) : launch(launch), ctas(launch.cluster_ctas()), counts(launch.program->ops.size()) {
   const Program& program = *launch.program;
-  const auto num_warps = (launch.config.threads + kLanes - 1) / kLanes;
-  registers.resize(static_cast<std::size_t>(num_warps) * program.register_file_bytes + 256);
+  const std::size_t num_warps = (launch.config.threads + kLanes - 1) / kLanes;
+  registers.resize(ctas.size() * num_warps * program.register_file_bytes + 256);
   std::byte* base = registers.data() + (256 - reinterpret_cast<std::uintptr_t>(registers.data()) % 256) % 256;
-  cta.warps.resize(num_warps);
-  for (std::size_t i = 0; i < num_warps; ++i) {
-    Warp& warp = cta.warps[i];
-    warp.registers = base + i * program.register_file_bytes;
-    for (const Program::Constant& constant : program.constants) {
-      if (constant.bytes == 4) warp.predicate(constant.offset) = static_cast<std::uint32_t>(constant.bits);
-      if (constant.bytes == 128) std::fill_n(warp.reg32(constant.offset), kLanes, static_cast<std::uint32_t>(constant.bits));
-      if (constant.bytes == 256) std::fill_n(warp.reg64(constant.offset), kLanes, constant.bits);
+  if (program.uses_async) cluster = std::make_unique<Cluster>();
+  for (std::size_t rank = 0; rank < ctas.size(); ++rank) {
+    Cta& cta = ctas[rank];
+    cta.warps.resize(num_warps);
+    for (std::size_t i = 0; i < num_warps; ++i) {
+      Warp& warp = cta.warps[i];
+      warp.registers = base + (rank * num_warps + i) * program.register_file_bytes;
+      for (const Program::Constant& constant : program.constants) {
+        if (constant.bytes == 4) warp.predicate(constant.offset) = static_cast<std::uint32_t>(constant.bits);
+        if (constant.bytes == 128) std::fill_n(warp.reg32(constant.offset), kLanes, static_cast<std::uint32_t>(constant.bits));
+        if (constant.bytes == 256) std::fill_n(warp.reg64(constant.offset), kLanes, constant.bits);
+      }
     }
+    cta.launch = &launch;
+    cta.worker = this;
+    cta.cluster = cluster.get();
+    cta.rank = static_cast<int>(rank);
+    cta.shared.resize(launch.shared_bytes + 16);
+    cta.shared_valid.resize(launch.shared_bytes + 16);
+    const std::size_t local = num_warps * kLanes * program.local_bytes;
+    cta.local.resize(local);
+    cta.local_valid.resize(local);
   }
-  cta.launch = &launch;
-  cta.worker = this;
-  cta.shared.resize(launch.shared_bytes + 16);
-  cta.shared_valid.resize(launch.shared_bytes + 16);
-  const std::size_t local = static_cast<std::size_t>(num_warps) * kLanes * program.local_bytes;
-  cta.local.resize(local);
-  cta.local_valid.resize(local);
   last_allocation.assign(program.ops.size(), nullptr);
 }
+
+Worker::~Worker() = default;
 
 namespace {
 
@@ -278,56 +324,98 @@ std::uint64_t shuffled(std::uint64_t order, std::uint64_t count, std::uint64_t s
 
 std::uint64_t Worker::random() { return mix(random_state++); }
 
-bool Worker::run_cta(std::uint64_t order) {
+void Worker::start_cluster(std::uint64_t order) {
   const Schedule& schedule = launch.schedule;
-  const bool shuffles = schedule.timing == Timing::kMixed;
-  const std::uint64_t num_ctas = std::uint64_t{launch.config.grid_x} * launch.config.grid_y * launch.config.grid_z;
-  const std::uint64_t linear = shuffles ? shuffled(order, num_ctas, schedule.seed) : order;
-  random_state = mix(schedule.seed ^ mix(linear));
-  cta.order = order;
-  cta.linear = linear;
-  cta.index[0] = static_cast<std::uint32_t>(linear % launch.config.grid_x);
-  cta.index[1] = static_cast<std::uint32_t>(linear / launch.config.grid_x % launch.config.grid_y);
-  cta.index[2] = static_cast<std::uint32_t>(linear / launch.config.grid_x / launch.config.grid_y);
-  // What shared memory holds at the start is unknown; a NaN pattern makes results that depend on it look wrong.
-  std::fill(cta.shared.begin(), cta.shared.end(), std::byte{0xff});
-  if (launch.checks) {
-    std::fill(cta.shared_valid.begin(), cta.shared_valid.end(), std::uint8_t{0});
-    std::fill(cta.local_valid.begin(), cta.local_valid.end(), std::uint8_t{0});
+  const LaunchConfig& config = launch.config;
+  const std::uint64_t num_clusters = std::uint64_t{config.grid_x} * config.grid_y * config.grid_z / ctas.size();
+  const std::uint64_t number = schedule.timing == Timing::kMixed ? shuffled(order, num_clusters, schedule.seed) : order;
+  random_state = mix(schedule.seed ^ mix(number));
+  const std::uint32_t dims[3] = {launch.cluster[0], launch.cluster[1], launch.cluster[2]};
+  const std::uint32_t first[3] = {static_cast<std::uint32_t>(number % (config.grid_x / dims[0])) * dims[0],
+                                  static_cast<std::uint32_t>(number / (config.grid_x / dims[0]) % (config.grid_y / dims[1])) * dims[1],
+                                  static_cast<std::uint32_t>(number / (config.grid_x / dims[0]) / (config.grid_y / dims[1])) * dims[2]};
+  for (std::uint32_t rank = 0; rank < ctas.size(); ++rank) {
+    Cta& cta = ctas[rank];
+    cta.order = order * ctas.size() + rank;
+    cta.index[0] = first[0] + rank % dims[0];
+    cta.index[1] = first[1] + rank / dims[0] % dims[1];
+    cta.index[2] = first[2] + rank / dims[0] / dims[1];
+    cta.linear = cta.index[0] + std::uint64_t{config.grid_x} * (cta.index[1] + std::uint64_t{config.grid_y} * cta.index[2]);
+    cta.ended = false;
+    // What shared memory holds at the start is unknown; a NaN pattern makes results that depend on it look wrong.
+    std::fill(cta.shared.begin(), cta.shared.end(), std::byte{0xff});
+    if (launch.checks) {
+      std::fill(cta.shared_valid.begin(), cta.shared_valid.end(), std::uint8_t{0});
+      std::fill(cta.local_valid.begin(), cta.local_valid.end(), std::uint8_t{0});
+    }
+    std::fill(std::begin(cta.barriers), std::end(cta.barriers), Barrier());
+    for (WarpgroupSteps& group : cta.warpgroups) group.start();
+    if (cluster == nullptr) cta.shadow.reset(launch.checks ? launch.shared_bytes : 0, static_cast<int>(cta.warps.size()));
+    for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), config.threads);
   }
-  std::fill(std::begin(cta.barriers), std::end(cta.barriers), Barrier());
-  for (WarpgroupSteps& group : cta.warpgroups) group.start();
-  cta.shadow.reset(launch.checks ? launch.shared_bytes : 0, static_cast<int>(cta.warps.size()));
-  for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), launch.config.threads);
+  if (cluster != nullptr) cluster->reset(ctas, launch.shared_bytes);
+}
 
+void Worker::warp_ended(Cta& cta) {
+  cta.ended = std::all_of(cta.warps.begin(), cta.warps.end(), [](const Warp& warp) { return warp.done; });
+  if (cluster == nullptr) return;
+  check_cluster_barrier(*this);
+  if (cta.ended) check_remote_uses(*this, cta);
+}
+
+// A warp that nobody but another warp or a copy can help.
+static bool is_blocked(const Warp& warp) { return !warp.failed_waits.empty() || warp.cluster_waits || warp.group_waits; }
+
+bool Worker::run_cluster(std::uint64_t order) {
+  start_cluster(order);
+  const bool shuffles = launch.schedule.timing == Timing::kMixed;
+  const std::size_t num_warps = ctas[0].warps.size(), total = ctas.size() * num_warps;
   const std::uint64_t start = instructions;
-  for (;;) {
-    bool ran = false, all_done = true;
-    const std::size_t num_warps = cta.warps.size(), first = shuffles ? random() % num_warps : 0;
-    for (std::size_t i = 0; i < num_warps; ++i) {
-      Warp& warp = cta.warps[(first + i) % num_warps];
+  for (int idle = 0;;) {
+    bool ran = false, gave_way = false, all_done = true;
+    const std::uint64_t progress = cluster != nullptr ? cluster->progress : 0;
+    const std::size_t first = shuffles ? random() % total : 0;
+    for (std::size_t i = 0; i < total; ++i) {
+      const std::size_t which = (first + i) % total;
+      Warp& warp = ctas[which / num_warps].warps[which % num_warps];
       all_done &= warp.done;
       if (warp.done || warp.barrier >= 0) continue;
-      ran = true;
       const bool traced = launch.tracer != nullptr && launch.tracer->watches(warp);
       const std::uint64_t slice = shuffles ? 1 + random() % kShuffledSlice : kSlice;
-      if ((traced ? run_warp<true>(warp, slice) : run_warp<false>(warp, slice)) == Stop::kAbort) return false;
+      const Stop why = traced ? run_warp<true>(warp, slice) : run_warp<false>(warp, slice);
+      if (why == Stop::kAbort) return false;
+      if (why == Stop::kDone) warp_ended(*warp.cta);
+      const bool blocked = why == Stop::kGaveWay && is_blocked(warp);
+      gave_way |= blocked;
+      ran |= !blocked;
     }
-    if (all_done) return true;
-    if (!ran) {
-      const auto stuck = std::find_if(cta.warps.begin(), cta.warps.end(), [](const Warp& warp) { return !warp.done; });
-      report(*stuck, launch.program->ops[stuck->pc - 1], Severity::kError, "deadlock", kWholeCta, [&] { return describe_barriers(cta); });
-      return false;
+    if (all_done) break;
+    // With nobody able to go on, a copy in flight lands. Warps that poll may do something else after a while, so they get many turns.
+    const bool moves = ran || (cluster != nullptr && (cluster->progress != progress || land_a_flight(*this)));
+    idle = moves ? 0 : idle + 1;
+    if (!moves && (!gave_way || idle > kIdleRounds)) {
+      for (const Cta& cta : ctas)
+        for (const Warp& warp : cta.warps) {
+          if (warp.done) continue;
+          const int at = !warp.failed_waits.empty() ? static_cast<int>(warp.failed_waits[0].op) : warp.barrier >= 0 ? warp.pc - 1 : warp.pc;
+          report(const_cast<Warp&>(warp), launch.program->ops[static_cast<std::size_t>(at)], Severity::kError, "deadlock", kWholeCta,
+                 [&] { return cluster != nullptr ? describe_waits(*this) : describe_barriers(cta); });
+          return false;
+        }
     }
     if (instructions - start > launch.instruction_budget) {
-      const auto busy = std::find_if(cta.warps.begin(), cta.warps.end(), [](const Warp& warp) { return !warp.done && warp.barrier < 0; });
-      Warp& warp = busy == cta.warps.end() ? cta.warps[0] : *busy;
-      report(warp, launch.program->ops[warp.pc], Severity::kError, "budget", kWholeWarp, [&] {
+      Warp* busy = &ctas[0].warps[0];
+      for (Cta& cta : ctas)
+        for (Warp& warp : cta.warps)
+          if (!warp.done && warp.barrier < 0 && (busy->done || busy->barrier >= 0)) busy = &warp;
+      report(*busy, launch.program->ops[static_cast<std::size_t>(busy->pc)], Severity::kError, "budget", kWholeWarp, [&] {
         return fmt::format("does not end; its cta has executed more than {} warp instructions", launch.instruction_budget);
       });
       return false;
     }
   }
+  if (cluster != nullptr) finish_cluster(*this);
+  return true;
 }
 
 std::string finding_text(const Warp& warp, std::uint32_t op, int lane, const std::string& what) {

@@ -1,4 +1,4 @@
-// Runs ctas: Worker::run_cta and what it stands on (warp.h).
+// Runs clusters: Worker::run_cluster and what it stands on (warp.h).
 #pragma once
 
 #include <cstring>

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "runtime/sim/check/proxy_checks.h"
+
 namespace bsgen::sim {
 namespace {
 
@@ -140,8 +142,17 @@ void check_shared_footprint(Warp& warp, const Op& op, const LaneAddresses& offse
   Cta& cta = *warp.cta;
   if (!cta.launch->checks) return;
   SharedShadow& shadow = cta.shadow;
-  std::uint32_t left = access == Access::kRead ? shadow.read_granules(warp.index, touched.granule, touched.bytes, touched.count)
-                                               : shadow.write_granules(warp.index, touched.granule, touched.bytes, touched.count);
+  std::uint32_t left = 0;
+  if (cta.cluster != nullptr) {
+    for (int i = 0; i < touched.count; ++i) {
+      const int lane = std::countr_zero(touched.lanes[i]);
+      check_generic_granule(warp, op, access == Access::kRead ? ProxyShadow::Access::kRead : ProxyShadow::Access::kWrite, touched.granule[i], touched.bytes[i],
+                            static_cast<std::uint32_t>(offsets.of[lane]), bytes, lane);
+    }
+  } else {
+    left = access == Access::kRead ? shadow.read_granules(warp.index, touched.granule, touched.bytes, touched.count)
+                                   : shadow.write_granules(warp.index, touched.granule, touched.bytes, touched.count);
+  }
   std::uint32_t lanes = 0;
   for (; left != 0; left &= left - 1) lanes |= touched.lanes[std::countr_zero(left)];
   for (; lanes != 0; lanes &= lanes - 1) {

@@ -10,21 +10,25 @@ namespace {
 enum Special : std::int64_t {
   kTid, kTidY, kTidZ, kNtid, kNtidY, kNtidZ, kCtaid, kCtaidY, kCtaidZ, kNctaid, kNctaidY, kNctaidZ, kLane, kWarpIndex, kNumWarps,
   kLanemaskEq, kLanemaskLt, kLanemaskLe, kLanemaskGt, kLanemaskGe, kClock, kDynamicShared, kTotalShared, kZero, kOne,
+  kClusterRank, kClusterSize, kClusterId, kClusterIdY, kClusterIdZ, kNumClusters, kNumClustersY, kNumClustersZ,
+  kClusterCta, kClusterCtaY, kClusterCtaZ, kClusterDim, kClusterDimY, kClusterDimZ, kIsExplicitCluster,
 };
 struct Name {
   std::string_view text;
   Special which;
 };
-// The cluster is one cta, the SM is always number 0, clocks count warp instructions.
-constexpr std::array<Name, 39> kNames = {{
+// The SM is always number 0, clocks count warp instructions.
+constexpr std::array<Name, 48> kNames = {{
     {"%tid.x", kTid}, {"%tid.y", kTidY}, {"%tid.z", kTidZ}, {"%ntid.x", kNtid}, {"%ntid.y", kNtidY}, {"%ntid.z", kNtidZ},
     {"%ctaid.x", kCtaid}, {"%ctaid.y", kCtaidY}, {"%ctaid.z", kCtaidZ}, {"%nctaid.x", kNctaid}, {"%nctaid.y", kNctaidY},
     {"%nctaid.z", kNctaidZ}, {"%laneid", kLane}, {"%warpid", kWarpIndex}, {"%nwarpid", kNumWarps}, {"%lanemask_eq", kLanemaskEq},
     {"%lanemask_lt", kLanemaskLt}, {"%lanemask_le", kLanemaskLe}, {"%lanemask_gt", kLanemaskGt}, {"%lanemask_ge", kLanemaskGe},
     {"%clock", kClock}, {"%clock64", kClock}, {"%clock_hi", kZero}, {"%globaltimer", kClock}, {"%globaltimer_lo", kClock}, {"%globaltimer_hi", kZero}, {"%aggr_smem_size", kTotalShared}, {"%dynamic_smem_size", kDynamicShared},
-    {"%total_smem_size", kTotalShared}, {"%smid", kZero}, {"%nsmid", kOne}, {"%gridid", kZero}, {"%cluster_ctarank", kZero},
-    {"%cluster_nctarank", kOne}, {"%clusterid.x", kCtaid}, {"%clusterid.y", kCtaidY}, {"%nclusterid.x", kNctaid},
-    {"%cluster_ctaid.x", kZero}, {"%cluster_nctaid.x", kOne},
+    {"%total_smem_size", kTotalShared}, {"%smid", kZero}, {"%nsmid", kOne}, {"%gridid", kZero}, {"%cluster_ctarank", kClusterRank},
+    {"%cluster_nctarank", kClusterSize}, {"%clusterid.x", kClusterId}, {"%clusterid.y", kClusterIdY}, {"%clusterid.z", kClusterIdZ},
+    {"%nclusterid.x", kNumClusters}, {"%nclusterid.y", kNumClustersY}, {"%nclusterid.z", kNumClustersZ}, {"%cluster_ctaid.x", kClusterCta},
+    {"%cluster_ctaid.y", kClusterCtaY}, {"%cluster_ctaid.z", kClusterCtaZ}, {"%cluster_nctaid.x", kClusterDim}, {"%cluster_nctaid.y", kClusterDimY},
+    {"%cluster_nctaid.z", kClusterDimZ}, {"%is_explicit_cluster", kIsExplicitCluster},
 }};
 
 std::uint64_t special_value(const Warp& warp, Special which, int lane) {
@@ -53,6 +57,21 @@ std::uint64_t special_value(const Warp& warp, Special which, int lane) {
     case kLanemaskGe: return ~(bit - 1);
     case kClock: return cta.worker->instructions;
     case kDynamicShared: return config.shared_bytes;
+    case kClusterRank: return static_cast<std::uint64_t>(cta.rank);
+    case kClusterSize: return cta.launch->cluster_ctas();
+    case kClusterId:
+    case kClusterIdY:
+    case kClusterIdZ: return cta.index[which - kClusterId] / cta.launch->cluster[which - kClusterId];
+    case kNumClusters: return config.grid_x / cta.launch->cluster[0];
+    case kNumClustersY: return config.grid_y / cta.launch->cluster[1];
+    case kNumClustersZ: return config.grid_z / cta.launch->cluster[2];
+    case kClusterCta:
+    case kClusterCtaY:
+    case kClusterCtaZ: return cta.index[which - kClusterCta] % cta.launch->cluster[which - kClusterCta];
+    case kClusterDim:
+    case kClusterDimY:
+    case kClusterDimZ: return cta.launch->cluster[which - kClusterDim];
+    case kIsExplicitCluster: return cta.launch->cluster_ctas() > 1;
     case kTotalShared: return cta.launch->shared_bytes;
     default: return 0;
   }

@@ -31,6 +31,7 @@ struct Split {
   int pc;
   std::uint32_t mask;
   bool parked;  // waits for other lanes of the warp to arrive at the same instruction
+  bool deferred = false;  // has waited in vain; others go first
 };
 
 // One cp.async of a warp that has not been waited for.
@@ -39,7 +40,7 @@ struct PendingCopy {
   std::uint32_t group;        // index of the commit group, per lane counted the same
   std::uint32_t op;           // for findings
   std::uint8_t bytes;
-  bool landed;                // the data is in place (Timing::kEarly)
+  std::uint32_t landed;       // lanes whose data is in place
   std::uint8_t source_bytes[kLanes];
   std::uint32_t shared_offset[kLanes];
   const std::byte* source[kLanes];
@@ -54,7 +55,15 @@ struct QueuedOperation {
   std::uint32_t op;     // for findings
   int lane;
   bool has_read, has_written;
+  bool read_waited;     // a wait with .read has covered it
   std::unique_ptr<AsyncOperation> operation;  // none once it is carried out
+};
+// A wait at an mbarrier that has failed, for the report of a deadlock and for phases that pass unseen.
+struct FailedWait {
+  std::uint32_t op;
+  int lane;
+  std::size_t barrier;      // index into Cluster::mbarriers
+  std::uint64_t phase;      // that it waits for
 };
 struct AsyncQueue {
   AsyncQueue();
@@ -82,6 +91,13 @@ struct Warp {
   std::vector<PendingCopy> pending;
   AsyncQueue async[kNumAsyncKinds];
   WarpWgmma wgmma;
+  // Set by the handler of an OpKind::kWait: others go first; the instruction executes again.
+  bool gives_way = false, repeats = false;
+  std::vector<FailedWait> failed_waits;
+  bool cluster_arrived = false;     // at barrier.cluster, in the phase that is open
+  bool cluster_phase_open = false;  // has arrived and not waited yet
+  bool cluster_waits = false, group_waits = false;  // for the report of a deadlock
+  std::uint64_t cluster_phase = 0;
 
   std::uint32_t* reg32(std::uint32_t slot) const { return reinterpret_cast<std::uint32_t*>(registers + slot); }
   std::uint64_t* reg64(std::uint32_t slot) const { return reinterpret_cast<std::uint64_t*>(registers + slot); }
@@ -109,9 +125,12 @@ struct LaunchState {
   bool checks = true;               // SimOptions::checks
   TensorCoreModel model;
   Tracer* tracer = nullptr;         // watches a warp (tracer.h); mostly none does
+  std::uint32_t cluster[3] = {1, 1, 1};  // ctas per cluster; divides the grid
+  std::size_t cluster_ctas() const { return std::size_t{cluster[0]} * cluster[1] * cluster[2]; }
 };
 
 struct Worker;
+struct Cluster;
 
 struct Cta {
   const LaunchState* launch = nullptr;
@@ -127,26 +146,36 @@ struct Cta {
   Barrier barriers[16];
   WarpgroupSteps warpgroups[8];
   SharedShadow shadow;
+  Cluster* cluster = nullptr;               // none where the program uses nothing asynchronous; then `shadow` is in use
+  int rank = 0;                             // in the cluster
+  bool ended = false;                       // all warps have
 };
 
-// One thread's own things; ctas run on it one after the other.
+// One thread's own things; clusters run on it one after the other.
 struct Worker {
   explicit Worker(const LaunchState& launch);
-  // Runs the cta whose turn is number `order`. False where the launch cannot go on: trap, deadlock, instruction budget.
-  bool run_cta(std::uint64_t order);
+  ~Worker();
+  // Runs the cluster (mostly of one cta) whose turn is number `order`. False where the launch cannot go on: trap, deadlock,
+  // instruction budget.
+  bool run_cluster(std::uint64_t order);
   // The next number of this cta's own sequence, for choices that a seed makes.
   std::uint64_t random();
   // Whether an asynchronous operation issued now moves its data at once.
   bool lands_early() { return launch.schedule.timing == Timing::kEarly || (launch.schedule.timing == Timing::kMixed && (random() & 1)); }
 
   const LaunchState& launch;
-  Cta cta;
+  std::vector<Cta> ctas;                    // of the cluster, by rank
+  std::unique_ptr<Cluster> cluster;
   LaunchCounts counts;                      // per op
   std::uint64_t instructions = 0;           // executed so far, up to the last time that a warp stopped
   Findings findings;
   std::vector<std::byte> registers;         // of all warps
   std::vector<Allocation*> last_allocation;  // per op: where its last access fell
   std::uint64_t random_state = 0;
+
+ private:
+  void start_cluster(std::uint64_t order);
+  void warp_ended(Cta& cta);
 };
 
 inline OpCounts& counts_of(Warp& warp, const Op& op) { return warp.cta->worker->counts.ops[op.index]; }

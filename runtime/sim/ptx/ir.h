@@ -110,6 +110,7 @@ struct Function {
   std::vector<Variable> variables;       // of the body: .shared, .local and .param
   std::vector<Instruction> body;
   std::vector<std::vector<int>> branch_tables;  // .branchtargets lists, as instruction indices
+  std::uint32_t cluster[3] = {};         // .reqnctapercluster; 0 = none given
   std::uint32_t max_threads = 0;         // .maxntid or .reqntid; 0 = none given
   int line = 0;
 };

@@ -242,9 +242,14 @@ void ModuleParser::performance_directives(Function& function) {
         word != ".reqnctapercluster" && word != ".maxclusterrank")
       return cursor_.fail_at(line, fmt::format("unknown directive {}", word.substr(0, 40)));
     std::uint64_t product = 1;
+    std::uint32_t values[3] = {1, 1, 1};
+    std::size_t count = 0;
     do {
-      product *= cursor_.integer(word, 1 << 16);
+      const std::uint64_t value = cursor_.integer(word, 1 << 16);
+      product *= value;
+      if (count < 3) values[count++] = static_cast<std::uint32_t>(value);
     } while (cursor_.accept(','));
+    if (word == ".reqnctapercluster") std::copy(std::begin(values), std::end(values), function.cluster);
     if (word == ".maxntid" || word == ".reqntid") function.max_threads = static_cast<std::uint32_t>(std::min<std::uint64_t>(product, 1024));
   }
 }

@@ -221,6 +221,30 @@ CUresult cuKernelGetParamInfo(CUkernel handle, std::size_t index, std::size_t* o
   return call.done(CUDA_SUCCESS);
 }
 
+// A map is of no device in particular; any that takes it will do.
+CUresult cuTensorMapEncodeTiled(void* map, int type, std::uint32_t rank, void* address, const std::uint64_t* dims, const std::uint64_t* strides, const std::uint32_t* box,
+                                const std::uint32_t* element_strides, int interleave, int swizzle, int promotion, int fill) {
+  ENTER(cuTensorMapEncodeTiled);
+  Context* context = current();
+  if (const CUresult result = usable(context)) return call.done(result);
+  bsgen::TensorMapConfig config;
+  config.type = static_cast<bsgen::TensorType>(type);
+  config.rank = static_cast<int>(rank);
+  config.address = reinterpret_cast<std::uint64_t>(address);
+  for (std::uint32_t d = 0; d < rank && d < 5; ++d) {
+    config.dims[d] = dims[d], config.box[d] = box[d], config.element_strides[d] = element_strides[d];
+    if (d > 0) config.strides[d - 1] = strides[d - 1];
+  }
+  config.swizzle = static_cast<bsgen::TensorSwizzle>(swizzle);
+  config.promotion = static_cast<bsgen::TensorPromotion>(promotion);
+  config.fill = static_cast<bsgen::TensorFill>(fill);
+  if (interleave != 0) return call.done(CUDA_ERROR_INVALID_VALUE);
+  const auto encoded = context->device->sim->encode_tensor_map(config);
+  if (!encoded.ok()) return call.done(CUDA_ERROR_INVALID_VALUE);
+  std::memcpy(map, encoded->bytes, sizeof encoded->bytes);
+  return call.done(CUDA_SUCCESS);
+}
+
 // `handle` is a CUkernel (the context is the stream's) or a CUfunction (which must be of the stream's context).
 CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void** parameters, void** extra) {
   ENTER(cuLaunchKernelEx);
@@ -240,13 +264,18 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
     if (const CUresult result = refuse_unsafe()) return call.done(result);
     if (const CUresult result = make_resident(*kernel, device)) return call.done(result);
   }
-  if (extra || (!parameters && !kernel->parameters.empty()) || config->numAttrs != 0) return call.done(CUDA_ERROR_INVALID_VALUE);
+  if (extra || (!parameters && !kernel->parameters.empty()) || config->numAttrs > 1) return call.done(CUDA_ERROR_INVALID_VALUE);
   if (const CUresult result = check_config(*config, on)) return call.done(result);
 
   auto bytes = std::make_shared<std::vector<std::byte>>(kernel->parameter_bytes);
   for (std::size_t i = 0; i < kernel->parameters.size(); ++i)
     std::memcpy(bytes->data() + kernel->parameters[i].offset, parameters[i], kernel->parameters[i].bytes);
-  const bsgen::LaunchConfig launch{config->gridDimX, config->gridDimY, config->gridDimZ, config->blockDimX, config->sharedMemBytes};
+  bsgen::LaunchConfig launch{config->gridDimX, config->gridDimY, config->gridDimZ, config->blockDimX, config->sharedMemBytes};
+  if (config->numAttrs == 1) {
+    const auto* attribute = static_cast<const CUlaunchAttribute*>(config->attrs);
+    if (attribute->id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) return call.done(CUDA_ERROR_INVALID_VALUE);
+    launch.cluster_x = attribute->value.clusterDim.x, launch.cluster_y = attribute->value.clusterDim.y, launch.cluster_z = attribute->value.clusterDim.z;
+  }
   ++s.launches_queued;
   if (!s.execute) return call.done(CUDA_SUCCESS);
   return call.done(enqueue(*stream, [&s, &device, function = on.function, launch, bytes] {

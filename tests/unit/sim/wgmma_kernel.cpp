@@ -102,7 +102,7 @@ std::string wgmma_text(const WgmmaCase& what) {
     text += fmt::format("ld.param.u64 %rd5, [a];\nmul.wide.u32 %rd6, %r1, {};\nadd.s64 %rd5, %rd5, %rd6;\n", 4 * kRegisters * what.num_steps);
     for (int i = 0; i < kRegisters * what.num_steps; ++i) text += fmt::format("ld.global.b32 %a{}, [%rd5+{}];\n", i, 4 * i);
   }
-  text += "bar.sync 0;\n" + what.before_multiply;
+  text += "fence.proxy.async.shared::cta; bar.sync 0;\n" + what.before_multiply;
   for (int step = 0; step < what.num_steps; ++step) {
     text += fmt::format("mov.b64 %rd10, {};\nmov.b64 %rd11, {};\nsetp.ne.b32 %p2, {}, 0;\n", what.a.descriptor(kSharedBase, step), what.b.descriptor(kSharedBase + a_bytes, step),
                         step > 0 || what.accumulate ? 1 : 0);

@@ -1,0 +1,41 @@
+// TensorMap: how the copy engine of sm_90 and newer sees a tensor in device memory, and the box of it that one instruction copies.
+//
+//   auto map = device->encode_tensor_map({.type = TensorType::kBf16, .rank = 2, .address = w.address(), .dims = {k, n},
+//                                         .strides = {k * 2}, .box = {64, 128}, .swizzle = TensorSwizzle::k128B});
+//
+// A kernel takes it as a __grid_constant__ parameter. Dimension 0 is the innermost; fields and rules are those of
+// cuTensorMapEncodeTiled (CUDA driver API, "Tensor Map Object Management"), without interleaved layouts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bsgen/status.h"
+
+namespace bsgen {
+
+enum class TensorType : std::uint8_t { kU8, kU16, kU32, kS32, kU64, kS64, kF16, kF32, kF64, kBf16, kF32Ftz, kTf32, kTf32Ftz };
+enum class TensorSwizzle : std::uint8_t { kNone, k32B, k64B, k128B };
+enum class TensorFill : std::uint8_t { kZeros, kNan };  // what a load gives for elements outside the tensor
+enum class TensorPromotion : std::uint8_t { kNone, k64B, k128B, k256B };  // of L2 fetches: a hint
+int element_bytes(TensorType type);
+
+struct TensorMapConfig {
+  TensorType type = TensorType::kF16;
+  int rank = 2;
+  std::uint64_t address = 0;
+  std::uint64_t dims[5] = {};      // elements
+  std::uint64_t strides[4] = {};   // bytes, of dimensions 1 .. rank - 1
+  std::uint32_t box[5] = {};       // elements
+  std::uint32_t element_strides[5] = {1, 1, 1, 1, 1};  // every how many elements of the box; [0] is not looked at
+  TensorSwizzle swizzle = TensorSwizzle::kNone;
+  TensorPromotion promotion = TensorPromotion::kNone;
+  TensorFill fill = TensorFill::kZeros;
+  Status verify() const;           // every rule of the driver, with the number that breaks it
+};
+
+struct alignas(64) TensorMap {
+  std::byte bytes[128] = {};       // opaque: each device has a form of its own
+};
+
+}  // namespace bsgen

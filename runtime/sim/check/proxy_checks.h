@@ -1,0 +1,18 @@
+// Accesses to the shared memory of a cluster, looked at by its ProxyShadow; each fault becomes a finding.
+#pragma once
+
+#include "runtime/sim/exec/cluster.h"
+
+namespace bsgen::sim {
+
+// By the warp itself, through the generic proxy. `rank`: whose shared memory.
+void check_generic_access(Warp& warp, const Op& op, ProxyShadow::Access access, int rank, std::uint32_t offset, std::uint32_t bytes, int lane);
+// `bytes` of one granule of 16, as a mask; the finding tells of the access of `size` bytes at `offset` by the lane.
+void check_generic_granule(Warp& warp, const Op& op, ProxyShadow::Access access, std::uint32_t granule, std::uint16_t bytes, std::uint32_t offset, std::uint32_t size, int lane);
+// By `agent` at `clock`, through the async proxy, on behalf of the warp. kAsyncRead or kAsyncWrite.
+void check_async_access(Warp& warp, const Op& op, ProxyShadow::Access access, ProxyShadow::Agent agent, std::uint32_t clock, int rank,
+                        std::uint32_t offset, std::uint32_t bytes, int lane);
+// A cp.async: written by the warp's copies, known once they are waited for.
+void check_copy_issue(Warp& warp, const Op& op, std::uint32_t clock, std::uint32_t offset, std::uint32_t bytes, int lane);
+
+}  // namespace bsgen::sim

@@ -1,0 +1,186 @@
+// mbarrier against a model of a few lines: every sequence of operations on one barrier, and pipelines under many schedules.
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "tests/support/catch.h"
+#include "tests/unit/sim/micro_kernel.h"
+
+namespace bsgen::sim::test {
+namespace {
+
+constexpr const char* kStart = "ld.param.u64 %rd1, [in];\nld.param.u64 %rd2, [out];\nmov.u32 %r1, %tid.x;\n";
+
+// --- one barrier, one thread, all sequences --------------------------------------------------------------
+
+// What the PTX ISA says an mbarrier is.
+struct Model {
+  int expected = 2, pending = 2, transactions = 0;
+  unsigned phase = 0;
+  bool legal = true;
+
+  void arrive(int count) {
+    legal &= count <= pending;
+    pending -= count;
+    settle();
+  }
+  void settle() {
+    if (pending == 0 && transactions == 0) {
+      ++phase;
+      pending = expected;
+    }
+    legal &= pending > 0 || transactions > 0;  // nothing could ever complete it
+  }
+};
+
+enum Step { kArrive, kArriveTwo, kArriveExpect, kExpect, kComplete, kDrop, kNumSteps };
+
+TEST_CASE("every_sequence_of_six_operations_leaves_an_mbarrier_as_the_model_says") {
+  constexpr int kLength = 6;
+  std::vector<std::uint32_t> codes, want;
+  int total = 1;
+  for (int i = 0; i < kLength; ++i) total *= kNumSteps;
+  for (int code = 0; code < total; ++code) {
+    Model m;
+    std::vector<std::uint32_t> seen;
+    for (int i = 0, rest = code; i < kLength; ++i, rest /= kNumSteps) {
+      switch (rest % kNumSteps) {
+        case kArrive: m.arrive(1); break;
+        case kArriveTwo: m.arrive(2); break;
+        case kArriveExpect: m.transactions += 16; m.arrive(1); break;
+        case kExpect: m.transactions += 16; m.settle(); break;
+        case kComplete: m.transactions -= 16; m.settle(); break;
+        default:
+          m.legal &= m.expected > 1;
+          --m.expected;
+          m.arrive(1);
+      }
+      seen.push_back((m.phase & 1) == 1);       // has the phase of parity 0 completed?
+      seen.push_back((m.phase & 1) == 0);
+    }
+    m.legal &= m.transactions == 0;             // the kernel must not leave bytes open
+    if (!m.legal) continue;
+    codes.push_back(static_cast<std::uint32_t>(code));
+    want.insert(want.end(), seen.begin(), seen.end());
+    want.push_back(static_cast<std::uint32_t>(m.pending));
+  }
+  REQUIRE(codes.size() > 500);
+  auto sim = device("sm_90", Timing::kEarly, 2);
+  const auto in = *sim->allocate(codes.size() * 4), out = *sim->allocate(want.size() * 4);
+  REQUIRE(sim->copy_in(in.address(), std::as_bytes(std::span(codes))).ok());
+  std::string body = kStart;
+  body += "mov.u32 %r2, %ctaid.x;\nmul.wide.u32 %rd3, %r2, 4;\nadd.s64 %rd1, %rd1, %rd3;\nld.global.u32 %r3, [%rd1];\nmul.wide.u32 %rd4, %r2, 52;\nadd.s64 %rd2, %rd2, %rd4;\n"
+          "mov.u32 %r4, bar;\nmbarrier.init.shared::cta.b64 [%r4], 2;\nmov.u32 %r5, 0;\nL:\nrem.u32 %r6, %r3, 6;\ndiv.u32 %r3, %r3, 6;\n"
+          "T: .branchtargets A, B, C, D, E, G;\nbrx.idx %r6, T;\n"
+          "A:\nmbarrier.arrive.shared::cta.b64 %rd10, [%r4];\nbra N;\n"
+          "B:\nmbarrier.arrive.release.cta.shared::cta.b64 %rd10, [%r4], 2;\nbra N;\n"
+          "C:\nmbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%r4], 16;\nbra N;\n"
+          "D:\nmbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r4], 16;\nbra N;\n"
+          "E:\nmbarrier.complete_tx.relaxed.cta.shared::cta.b64 [%r4], 16;\nbra N;\n"
+          "G:\nmbarrier.arrive_drop.shared::cta.b64 _, [%r4];\n"
+          "N:\nmbarrier.test_wait.parity.shared::cta.b64 %p1, [%r4], 0;\nselp.u32 %r10, 1, 0, %p1;\nst.global.u32 [%rd2], %r10;\n"
+          "mbarrier.test_wait.parity.shared::cta.b64 %p1, [%r4], 1;\nselp.u32 %r10, 1, 0, %p1;\nst.global.u32 [%rd2+4], %r10;\nadd.s64 %rd2, %rd2, 8;\n"
+          "add.u32 %r5, %r5, 1;\nsetp.lt.u32 %p2, %r5, 6;\n@%p2 bra L;\n"
+          "mbarrier.arrive.noComplete.release.cta.shared::cta.b64 %rd11, [%r4], 0;\n";
+  // The pending count is that of a state; an arrival gives one, and the sequence ends with it.
+  const std::size_t tail = body.rfind("mbarrier.arrive.noComplete");
+  body = body.substr(0, tail) + "mbarrier.arrive.shared::cta.b64 %rd11, [%r4];\nmbarrier.pending_count.b64 %r12, %rd11;\nst.global.u32 [%rd2], %r12;\n";
+  const Launched launched = launch(*sim, kernel_text(body, ".param .u64 in, .param .u64 out", 90, ".shared .align 8 .b8 bar[8];"),
+                                   {.grid_x = static_cast<std::uint32_t>(codes.size()), .threads = 1}, {in.address(), out.address()});
+  INFO(launched.status.message());
+  REQUIRE(launched.status.ok());
+  std::vector<std::uint32_t> got(want.size());
+  REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(got)), out.address()).ok());
+  for (std::size_t i = 0; i < codes.size(); ++i)
+    for (std::size_t j = 0; j < 13; ++j) {
+      INFO("sequence " << codes[i] << " value " << j);
+      REQUIRE(got[i * 13 + j] == want[i * 13 + j]);
+    }
+}
+
+// --- pipelines -------------------------------------------------------------------------------------------
+
+// Two producer warps fill two stages, two consumer warps add up what is in them; 12 rounds.
+std::string pipeline(const std::string& full_arrive = "mbarrier.arrive.release.cta.shared::cta.b64 _, [%r9];\n", const std::string& empty_wait = "") {
+  const std::string wait_empty = empty_wait.empty() ? "P:\nmbarrier.try_wait.parity.acquire.cta.shared::cta.b64 %p2, [%r8], %r7;\n@!%p2 bra P;\n" : empty_wait;
+  return std::string(kStart) +
+         "shr.u32 %r2, %r1, 5;\nmov.u32 %r3, bars;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra I;\n"
+         "mbarrier.init.shared::cta.b64 [%r3], 64;\nmbarrier.init.shared::cta.b64 [%r3+8], 64;\nmbarrier.init.shared::cta.b64 [%r3+16], 64;\nmbarrier.init.shared::cta.b64 [%r3+24], 64;\n"
+         "I:\nbar.sync 0;\nmov.u32 %r4, 0;\nmov.u32 %r20, 0;\nand.b32 %r21, %r1, 63;\nR:\n"
+         "and.b32 %r5, %r4, 1;\nshr.u32 %r6, %r4, 1;\nand.b32 %r6, %r6, 1;\nxor.b32 %r7, %r6, 1;\nmad.lo.u32 %r9, %r5, 8, %r3;\nadd.u32 %r8, %r9, 16;\n"
+         "mov.u32 %r10, stages;\nmad.lo.u32 %r10, %r5, 256, %r10;\nmad.lo.u32 %r10, %r21, 4, %r10;\n"
+         "setp.ge.u32 %p1, %r2, 2;\n@%p1 bra C;\n" + wait_empty +
+         "mad.lo.u32 %r11, %r4, 64, %r21;\nst.shared.u32 [%r10], %r11;\n" + full_arrive + "bra N;\n"
+         "C:\nQ:\nmbarrier.try_wait.parity.acquire.cta.shared::cta.b64 %p2, [%r9], %r6, 1000;\n@!%p2 bra Q;\n"
+         "xor.b32 %r12, %r10, 252;\nld.shared.u32 %r13, [%r12];\nadd.u32 %r20, %r20, %r13;\nmbarrier.arrive.release.cta.shared::cta.b64 _, [%r8];\n"
+         "N:\nadd.u32 %r4, %r4, 1;\nsetp.lt.u32 %p3, %r4, 12;\n@%p3 bra R;\n"
+         "mul.wide.u32 %rd3, %r1, 4;\nadd.s64 %rd2, %rd2, %rd3;\nst.global.u32 [%rd2], %r20;\n";
+}
+constexpr const char* kPipelineShared = ".shared .align 256 .b8 stages[512];\n.shared .align 8 .b8 bars[32];";
+
+struct Result {
+  Launched launched;
+  std::vector<std::uint32_t> out;
+};
+Result run_pipeline(const std::string& body, const Schedule& schedule) {
+  auto sim = device("sm_90", Timing::kEarly, 1);
+  sim->set_schedule(schedule);
+  const auto out = *sim->allocate(512);
+  Result made;
+  made.launched = launch(*sim, kernel_text(body, ".param .u64 in, .param .u64 out", 90, kPipelineShared), {.threads = 128}, {0, out.address()});
+  made.out.resize(128);
+  REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(made.out)), out.address()).ok());
+  return made;
+}
+
+TEST_CASE("a_pipeline_of_two_producers_and_two_consumers_is_right_and_silent_under_every_schedule") {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const Schedule schedule = seed == 0 ? Schedule{Timing::kEarly, 0} : seed == 1 ? Schedule{Timing::kLate, 0} : Schedule{Timing::kMixed, seed};
+    const Result r = run_pipeline(pipeline(), schedule);
+    INFO(schedule.text() << ": " << r.launched.status.message());
+    REQUIRE(r.launched.status.ok());
+    REQUIRE(r.launched.report.diagnostics.empty());
+    for (std::uint32_t t = 64; t < 128; ++t) REQUIRE(r.out[t] == 66 * 64 + 12 * ((t & 63) ^ 63));
+  }
+}
+
+TEST_CASE("a_pipeline_that_does_not_wait_for_free_stages_is_a_race_whatever_its_result") {
+  const Result r = run_pipeline(pipeline("mbarrier.arrive.release.cta.shared::cta.b64 _, [%r9];\n", "\n"), {Timing::kEarly, 0});
+  CHECK((r.launched.find("shared_race") != nullptr || r.launched.find("mbarrier") != nullptr));
+}
+
+TEST_CASE("a_relaxed_arrival_orders_no_memory") {
+  const Result r = run_pipeline(pipeline("mbarrier.arrive.relaxed.cta.shared::cta.b64 _, [%r9];\n"), {Timing::kEarly, 0});
+  REQUIRE(r.launched.find("shared_race") != nullptr);
+  const Result fenced = run_pipeline(pipeline("fence.acq_rel.cta;\nmbarrier.arrive.relaxed.cta.shared::cta.b64 _, [%r9];\n"), {Timing::kEarly, 0});
+  INFO(fenced.launched.status.message());
+  CHECK(fenced.launched.status.ok());
+}
+
+TEST_CASE("cp_async_arrives_at_an_mbarrier_when_its_data_is_there") {
+  for (const Timing timing : {Timing::kEarly, Timing::kLate})
+    for (const char* form : {".noinc", ""}) {
+      auto sim = device("sm_90", timing, 1);
+      std::vector<std::uint32_t> in(64), got(64);
+      for (std::uint32_t i = 0; i < 64; ++i) in[i] = i * 77;
+      const auto a = *sim->allocate(256), b = *sim->allocate(256);
+      REQUIRE(sim->copy_in(a.address(), std::as_bytes(std::span(in))).ok());
+      // With .noinc the arrivals of 32 threads are the ones expected; without it they cancel out and thread 0 of the readers arrives.
+      const bool noinc = *form != '\0';
+      const std::string body = std::string(kStart) + fmt::format(
+          "mov.u32 %r3, bars;\nmov.u32 %r4, stages;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra I;\nmbarrier.init.shared::cta.b64 [%r3], {};\nI:\nbar.sync 0;\n"
+          "setp.ge.u32 %p2, %r1, 32;\n@%p2 bra C;\nmul.wide.u32 %rd3, %r1, 8;\nadd.s64 %rd4, %rd1, %rd3;\nmad.lo.u32 %r5, %r1, 8, %r4;\n"
+          "cp.async.ca.shared.global [%r5], [%rd4], 8;\ncp.async.mbarrier.arrive{}.shared::cta.b64 [%r3];\n{}bra E;\n"
+          "C:\nmbarrier.try_wait.parity.shared::cta.b64 %p3, [%r3], 0;\n@!%p3 bra C;\nsub.u32 %r6, %r1, 32;\nxor.b32 %r6, %r6, 31;\nmad.lo.u32 %r7, %r6, 8, %r4;\n"
+          "ld.shared.v2.u32 {{%r8, %r9}}, [%r7];\nmul.wide.u32 %rd5, %r6, 8;\nadd.s64 %rd6, %rd2, %rd5;\nst.global.v2.u32 [%rd6], {{%r8, %r9}};\nE:\n",
+          32, form, noinc ? "" : "mbarrier.arrive.shared::cta.b64 _, [%r3];\n");
+      const Launched launched = launch(*sim, kernel_text(body, ".param .u64 in, .param .u64 out", 90, kPipelineShared), {.threads = 64}, {a.address(), b.address()});
+      INFO(form << " " << launched.status.message());
+      REQUIRE(launched.status.ok());
+      REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(got)), b.address()).ok());
+      CHECK(got == in);
+    }
+}
+
+}  // namespace
+}  // namespace bsgen::sim::test
