@@ -58,7 +58,9 @@ void issue_async(Warp& warp, const Op& op, AsyncKind kind, int lane, std::unique
   AsyncQueue& queue = warp.async[static_cast<int>(kind)];
   const auto index = op.index;
   queue.pending.push_back({queue.committed[lane], index, lane, false, false, false, std::move(operation)});
-  if (warp.cta->worker->lands_early()) carry_out(warp, queue.pending.back(), false);
+  // Those before it come first: a wgmma may add to what another leaves.
+  if (warp.cta->worker->lands_early())
+    for (QueuedOperation& queued : queue.pending) carry_out(warp, queued, false);
 }
 
 void commit_async(Warp& warp, AsyncKind kind) {
