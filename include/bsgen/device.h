@@ -92,7 +92,9 @@ class Device : public std::enable_shared_from_this<Device> {
   friend class DeviceBuffer;
   virtual Expected<std::uint64_t> allocate_memory(std::size_t bytes) = 0;  // 256-byte aligned, contents undefined
   virtual void free_memory(std::uint64_t address) = 0;
-  virtual Expected<TensorMap> encode_verified(const TensorMapConfig& config);  // unsupported where there is none
+  virtual Expected<TensorMap> encode_verified(const TensorMapConfig&) {
+    return Status(ErrorCode::kUnsupported, "tensor map: " + info().name + " has no tensor maps");
+  }
 };
 
 }  // namespace bsgen

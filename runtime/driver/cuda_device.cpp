@@ -146,6 +146,8 @@ class CudaDevice final : public Device {
   Expected<TensorMap> encode_verified(const TensorMapConfig& config) override {
     if (api().cuTensorMapEncodeTiled == nullptr)
       return Status(ErrorCode::kMissing, fmt::format("device: {}: the driver has no cuTensorMapEncodeTiled; update it", name()));
+    const CurrentContext current(api(), state_.context, name());
+    BSGEN_TRY(current.status());
     TensorMap map;
     BSGEN_TRY(status(api().cuTensorMapEncodeTiled(&map, static_cast<int>(config.type), static_cast<std::uint32_t>(config.rank), reinterpret_cast<void*>(config.address),
                                                   config.dims, config.strides, config.box, config.element_strides, 0, static_cast<int>(config.swizzle),

@@ -62,8 +62,4 @@ Expected<TensorMap> Device::encode_tensor_map(const TensorMapConfig& config) {
   return encode_verified(config);
 }
 
-Expected<TensorMap> Device::encode_verified(const TensorMapConfig&) {
-  return Status(ErrorCode::kUnsupported, fmt::format("tensor map: {} has no tensor maps", info().name));
-}
-
 }  // namespace bsgen
