@@ -29,19 +29,6 @@ Status check_dimension(const TensorMapConfig& map, int d) {
 
 }  // namespace
 
-int element_bytes(TensorType type) {
-  switch (type) {
-    case TensorType::kU8: return 1;
-    case TensorType::kU16:
-    case TensorType::kF16:
-    case TensorType::kBf16: return 2;
-    case TensorType::kU64:
-    case TensorType::kS64:
-    case TensorType::kF64: return 8;
-    default: return 4;
-  }
-}
-
 Status TensorMapConfig::verify() const {
   if (rank < 1 || rank > 5) return bad(fmt::format("rank {}, 1 to 5 are possible", rank));
   if (address == 0 || address % 16 != 0) return bad(fmt::format("address {:#x} is not a multiple of 16", address));

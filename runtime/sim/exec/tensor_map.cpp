@@ -3,6 +3,23 @@
 #include <algorithm>
 #include <cstring>
 
+namespace bsgen {
+
+int element_bytes(TensorType type) {
+  switch (type) {
+    case TensorType::kU8: return 1;
+    case TensorType::kU16:
+    case TensorType::kF16:
+    case TensorType::kBf16: return 2;
+    case TensorType::kU64:
+    case TensorType::kS64:
+    case TensorType::kF64: return 8;
+    default: return 4;
+  }
+}
+
+}  // namespace bsgen
+
 namespace bsgen::sim {
 namespace {
 
