@@ -48,6 +48,7 @@ void report_fault(Warp& warp, const Op& op, Access access, const ProxyShadow::Ve
 }  // namespace
 
 void check_generic_access(Warp& warp, const Op& op, Access access, int rank, std::uint32_t offset, std::uint32_t bytes, int lane) {
+  if (!warp.cta->launch->checks) return;
   ProxyShadow& shadow = warp.cta->cluster->shadow;
   const ProxyShadow::Agent self = agent_of(warp);
   const ProxyShadow::Verdict verdict = shadow.access({access, self, shadow.now(self), self, op.index}, rank, offset, bytes);
@@ -56,6 +57,7 @@ void check_generic_access(Warp& warp, const Op& op, Access access, int rank, std
 }
 
 void check_generic_granule(Warp& warp, const Op& op, Access access, std::uint32_t granule, std::uint16_t bytes, std::uint32_t offset, std::uint32_t size, int lane) {
+  if (!warp.cta->launch->checks) return;
   ProxyShadow& shadow = warp.cta->cluster->shadow;
   const ProxyShadow::Agent self = agent_of(warp);
   const ProxyShadow::Verdict verdict = shadow.access_granule({access, self, shadow.now(self), self, op.index}, warp.cta->rank, granule, bytes);
@@ -65,6 +67,7 @@ void check_generic_granule(Warp& warp, const Op& op, Access access, std::uint32_
 
 void check_async_access(Warp& warp, const Op& op, Access access, ProxyShadow::Agent agent, std::uint32_t clock, int rank, std::uint32_t offset,
                         std::uint32_t bytes, int lane) {
+  if (!warp.cta->launch->checks) return;
   ProxyShadow& shadow = warp.cta->cluster->shadow;
   const ProxyShadow::Verdict verdict = shadow.access({access, agent, clock, agent_of(warp), op.index}, rank, offset, bytes);
   if (verdict.fault != Fault::kNone) [[unlikely]]
@@ -72,6 +75,7 @@ void check_async_access(Warp& warp, const Op& op, Access access, ProxyShadow::Ag
 }
 
 void check_copy_issue(Warp& warp, const Op& op, std::uint32_t clock, std::uint32_t offset, std::uint32_t bytes, int lane) {
+  if (!warp.cta->launch->checks) return;
   ProxyShadow& shadow = warp.cta->cluster->shadow;
   const ProxyShadow::Agent self = agent_of(warp);
   const ProxyShadow::Verdict verdict = shadow.access({Access::kWrite, shadow.of(Kind::kCopy, self), clock, self, op.index}, warp.cta->rank, offset, bytes);

@@ -36,6 +36,7 @@ void ProxyShadow::reset(int num_ctas, int warps_per_cta, std::uint32_t shared_by
   limit_ = kMaxHistories;
   interned_.clear();
   memos_.assign(kMemos, {});
+  recent_ = {};
   for (int i = 0; i < num_warps_; ++i) tick(static_cast<Agent>(i));
 }
 
@@ -113,16 +114,26 @@ void ProxyShadow::change(int cta, std::uint32_t offset, std::uint32_t bytes, Cha
 }
 
 ProxyShadow::Verdict ProxyShadow::access(const Event& event, int cta, std::uint32_t offset, std::uint32_t bytes) {
+  if (histories_.size() > limit_) collect();
+  if (recent_.event != event || recent_.version != version_[event.issuer]) recent_ = {event, version_[event.issuer], ~std::uint32_t{0}, 0};
+  std::uint32_t* memory = memory_.data() + std::size_t{granules_} * static_cast<std::size_t>(cta);
+  const std::uint32_t end = offset + bytes;
   Verdict worst;
-  change(cta, offset, bytes, [&](std::uint32_t before, std::uint16_t mask) {
+  for (std::uint32_t granule = offset / kGranule; granule * kGranule < end; ++granule) {
+    const std::uint32_t start = granule * kGranule;
+    const bool whole = start >= offset && start + kGranule <= end;
+    if (whole && memory[granule] == recent_.before) {
+      memory[granule] = recent_.after;
+      continue;
+    }
+    const std::uint32_t from = std::max(offset, start) - start, to = std::min(end, start + kGranule) - start, before = memory[granule];
     Verdict verdict;
-    const std::uint32_t after = step(before, mask, event, verdict);
+    memory[granule] = step(before, static_cast<std::uint16_t>((1u << to) - (1u << from)), event, verdict);
     if (worst.fault == Fault::kNone) worst = verdict;
-    return after;
-  });
+    if (whole && verdict.fault == Fault::kNone) recent_.before = before, recent_.after = memory[granule];
+  }
   return worst;
 }
-
 ProxyShadow::Verdict ProxyShadow::access_granule(const Event& event, int cta, std::uint32_t granule, std::uint16_t bytes) {
   if (histories_.size() > limit_) collect();
   std::uint32_t& history = memory_[std::size_t{granules_} * static_cast<std::size_t>(cta) + granule];
@@ -163,6 +174,7 @@ void ProxyShadow::collect() {
   histories_.clear();
   interned_.clear();
   memos_.assign(kMemos, {});
+  recent_ = {};
   histories_.emplace_back();
   for (std::size_t i = 1; i < kept.size(); ++i) histories_.push_back(std::move(kept[i]));
   limit_ = std::max(kMaxHistories, 2 * histories_.size());

@@ -32,6 +32,7 @@ class ProxyShadow {
     std::uint32_t clock = 0;  // ... at this time of its own
     Agent issuer = 0;         // the warp whose knowledge counts
     std::uint32_t op = 0;     // for messages
+    bool operator==(const Event&) const = default;
   };
   struct Verdict {
     Fault fault = Fault::kNone;
@@ -100,6 +101,12 @@ class ProxyShadow {
     Access access = Access::kRead;
     Verdict verdict;
   };
+  // The last history that an access met without fault, and what it became: the rows of a tile are accesses of one event, with a history in common.
+  struct Recent {
+    Event event;
+    std::uint64_t version = 0;
+    std::uint32_t before = ~std::uint32_t{0}, after = 0;
+  };
   std::uint32_t step(std::uint32_t before, std::uint16_t mask, const Event& event, Verdict& verdict);
   Verdict judge(const History& history, std::uint16_t mask, const Event& event) const;
   std::uint32_t intern(History history);
@@ -121,6 +128,7 @@ class ProxyShadow {
   std::size_t limit_ = 0;                           // of histories; then the unused ones are forgotten
   std::unordered_map<std::uint64_t, std::uint32_t> interned_;
   std::vector<Memo> memos_;
+  Recent recent_;
 };
 
 }  // namespace bsgen::sim

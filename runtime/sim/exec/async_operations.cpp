@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "runtime/sim/check/proxy_checks.h"
 #include "runtime/sim/exec/cluster.h"
@@ -109,10 +110,16 @@ bool async_read_shared(Warp& warp, const Op& op, AsyncKind kind, std::uint64_t o
     });
     return false;
   }
+  if (!cta.launch->checks) return true;
   const std::uint8_t* valid = cta.shared_valid.data() + offset;
-  std::uint8_t all = 0xff;
-  for (std::uint32_t i = 0; i < bytes; ++i) all &= valid[i];
-  if (all != 0xff) {
+  std::uint64_t all = ~std::uint64_t{0};
+  std::uint32_t at = 0;
+  for (std::uint64_t word; at + 8 <= bytes; at += 8) {
+    std::memcpy(&word, valid + at, 8);
+    all &= word;
+  }
+  for (; at < bytes; ++at) all &= valid[at] | ~std::uint64_t{0xff};
+  if (all != ~std::uint64_t{0}) {
     report(warp, op, Severity::kError, "uninitialized", lane, [&] {
       std::uint32_t first = 0;
       while (valid[first] == 0xff) ++first;
