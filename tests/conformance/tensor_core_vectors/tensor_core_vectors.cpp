@@ -10,6 +10,7 @@
 #include "runtime/sim/exec/fp_convert.h"
 #include "runtime/sim/exec/tensor_core.h"
 #include "runtime/sim/exec/tensor_core_tile.h"
+#include "runtime/sim/exec/tensor_core_wgmma.h"
 #include "tests/conformance/tensor_core_vectors/recorded_vectors.h"
 #include "tests/support/catch.h"
 
@@ -81,6 +82,30 @@ void through_mma(const RecordedFile& file, const RecordedDot* dots, int count, i
   }
 }
 
+// The same through one warp's part of a wgmma, which only Hopper has.
+WgmmaFunction current_wgmma = nullptr;
+void wgmma_as_mma(const Lanes* a, const Lanes* b, const Lanes* c, const MutableLanes* d,
+                  const TensorCoreModel& model) {
+  alignas(64) FragmentLanes left[4], right[1][2];
+  for (int r = 0; r < 4; ++r) std::copy_n(a[r], 32, left[r]);
+  for (int r = 0; r < 2; ++r) std::copy_n(b[r], 32, right[0][r]);
+  for (int r = 0; r < 4; ++r) std::copy_n(c[r], 32, d[r]);  // D is its own addend
+  current_wgmma(left, right, 1, d, true, model);
+}
+
+int count_through_wgmma(const RecordedFile& file, Isa isa, const TensorCoreModel& model) {
+  current_wgmma = wgmma_function({file.type, file.type, file.acc}, isa);
+  REQUIRE(current_wgmma != nullptr);
+  int equal = 0;
+  for (std::size_t i = 0; i < file.dots.size(); i += 8) {
+    const int count = static_cast<int>(std::min<std::size_t>(8, file.dots.size() - i));
+    float results[8];
+    through_mma(file, &file.dots[i], count, 0, &wgmma_as_mma, model, results);
+    for (int j = 0; j < count; ++j) equal += bits_of(results[j]) == bits_of(file.dots[i + j].d);
+  }
+  return equal;
+}
+
 int count_through_mma(const RecordedFile& file, Isa isa, int shape_k, int k0,
                       const TensorCoreModel& model) {
   const MmaFunction mma = mma_function({file.type, file.type, file.acc, shape_k}, isa);
@@ -124,6 +149,7 @@ TEST_CASE("tensor_core_vectors") {
     const int total = static_cast<int>(file.dots.size()),
               k = static_cast<int>(file.dots[0].a.size());
     const bool open = is_open(file);
+    bool with_wgmma = false;
     CHECK(model.confirmed);
 
     int equal = 0;
@@ -146,10 +172,15 @@ TEST_CASE("tensor_core_vectors") {
           worst = std::min(worst, count_through_mma(file, isa, shape_k, k0, model));
         }
       }
+      if (file.arch.number == 90 && k <= wgmma_depth(file.type)) {
+        worst = std::min(worst, count_through_wgmma(file, isa, model));
+        with_wgmma = true;
+      }
       line += fmt::format(", {} {}/{}", name(isa), worst, total);
       INFO(name(isa));
       CHECK(worst == equal);
     }
+    if (with_wgmma) line += ", and by wgmma";
     if (open)
       line += fmt::format("  open: {:.1f} percent, no published model fits", 100.0 * equal / total);
     fmt::print("{}\n", line);

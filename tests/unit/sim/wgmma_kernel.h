@@ -34,6 +34,7 @@ struct WgmmaCase {
   std::string before_multiply = "wgmma.fence.sync.aligned;\n", after_multiply = "wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\n";
   Timing timing = Timing::kEarly;
   int num_threads = 128;
+  std::string from = "", to = "";  // an edit of the text, where given
 };
 
 struct WgmmaRun {
@@ -43,6 +44,7 @@ struct WgmmaRun {
 // a, b: elements [row][k]; d: what D's registers hold before.
 WgmmaRun run_wgmma(const WgmmaCase& what, const std::vector<std::uint32_t>& a, const std::vector<std::uint32_t>& b, const std::vector<std::uint32_t>& d);
 std::string wgmma_text(const WgmmaCase& what);
+int line_of(const std::string& text, const std::string& part, int which = 0);  // line of the text that holds `part`, the which-th such
 int d_registers(const WgmmaCase& what);
 // Register (and half of it, for f16) of D(row, column), as the PTX ISA draws it.
 struct Place {
