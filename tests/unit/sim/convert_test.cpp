@@ -21,9 +21,10 @@ struct Type {
   bool is_int, is_signed;
   FloatFormat format;
 };
-const Type kInts[] = {{"u8", 8, true, false, {}}, {"s8", 8, true, true, {}}, {"u16", 16, true, false, {}}, {"s16", 16, true, true, {}},
+const Type kInts[] = {{"u8", 8, true, false, {}},   {"s8", 8, true, true, {}},   {"u16", 16, true, false, {}}, {"s16", 16, true, true, {}},
                       {"u32", 32, true, false, {}}, {"s32", 32, true, true, {}}, {"u64", 64, true, false, {}}, {"s64", 64, true, true, {}}};
-const Type kF16{"f16", 16, false, true, {5, 10}}, kBf16{"bf16", 16, false, true, {8, 7}}, kF32{"f32", 32, false, true, {8, 23}}, kF64{"f64", 64, false, true, {11, 52}};
+const Type kF16{"f16", 16, false, true, {5, 10}}, kBf16{"bf16", 16, false, true, {8, 7}}, kF32{"f32", 32, false, true, {8, 23}},
+    kF64{"f64", 64, false, true, {11, 52}};
 const Type kFloats[] = {kF16, kBf16, kF32, kF64};
 struct Direction {
   std::string plain, integral;
@@ -70,7 +71,8 @@ Value value_of(const Type& type, U pattern) {
     return v;
   }
   const U whole = field == 0 ? mantissa : mantissa | U{1} << m;
-  v.magnitude = (static_cast<Wide>(whole >> 32) * power(32) + static_cast<Wide>(whole & 0xffffffff)) * power((field == 0 ? 1 : static_cast<int>(field)) - ((1 << (e - 1)) - 1) - m);
+  v.magnitude = (static_cast<Wide>(whole >> 32) * power(32) + static_cast<Wide>(whole & 0xffffffff)) *
+                power((field == 0 ? 1 : static_cast<int>(field)) - ((1 << (e - 1)) - 1) - m);
   return v;
 }
 
@@ -91,7 +93,10 @@ void to_whole(Value& v, Round round) {
     }
     half -= step;
   }
-  const bool up = round == Round::kNearest ? rest * 2 > 1 || (rest * 2 == 1 && odd) : round == Round::kUp ? rest > 0 && !v.negative : round == Round::kDown ? rest > 0 && v.negative : false;
+  const bool up = round == Round::kNearest ? rest * 2 > 1 || (rest * 2 == 1 && odd)
+                  : round == Round::kUp    ? rest > 0 && !v.negative
+                  : round == Round::kDown  ? rest > 0 && v.negative
+                                           : false;
   v.magnitude = below + (up ? 1 : 0);
 }
 
@@ -153,8 +158,10 @@ U reference(const Type& to, const Type& from, const Form& form, U pattern) {
   if (to.is_int) return to_integer(to, from, v);
   if (form.relu && v.negative && !v.nan) v = {};
   if (form.sat) {
-    if (v.nan || v.negative) v = {};
-    else if (v.infinite || v.magnitude > 1) v = {false, false, false, 1};
+    if (v.nan || v.negative)
+      v = {};
+    else if (v.infinite || v.magnitude > 1)
+      v = {false, false, false, 1};
   }
   U made = to_float(to, v, form.round);
   const U sign = U{1} << (to.bits - 1), infinity = ((U{1} << to.format.exponent_bits) - 1) << to.format.mantissa_bits;
@@ -176,8 +183,30 @@ const Inputs& inputs_of(const Type& type) {
   std::mt19937_64 random(static_cast<unsigned>(type.bits + type.format.exponent_bits));
   const auto add = [&](U x) { made.a.push_back(x), made.b.push_back(0), made.c.push_back(0); };
   if (type.is_int) {
-    for (U x : {U{0}, U{1}, U{0x7f}, U{0x80}, U{0xff}, U{0x7fff}, U{0x8000}, U{0xffff}, U{0x7fffffff}, U{0x80000000}, U{0xffffffff}, U{0x1000001}, U{0x1000003}, U{0x20000000000001},
-                U{0x20000000000003}, U{0x7fffffffffffffff}, U{0x8000000000000000}, U{0x8000000000000401}, ~U{0}, U{0xfffffffffffffbff}, U{65519}, U{65520}, U{2049}, U{2051}})
+    for (U x : {U{0},
+                U{1},
+                U{0x7f},
+                U{0x80},
+                U{0xff},
+                U{0x7fff},
+                U{0x8000},
+                U{0xffff},
+                U{0x7fffffff},
+                U{0x80000000},
+                U{0xffffffff},
+                U{0x1000001},
+                U{0x1000003},
+                U{0x20000000000001},
+                U{0x20000000000003},
+                U{0x7fffffffffffffff},
+                U{0x8000000000000000},
+                U{0x8000000000000401},
+                ~U{0},
+                U{0xfffffffffffffbff},
+                U{65519},
+                U{65520},
+                U{2049},
+                U{2051}})
       add(x);
     for (int i = 0; i < 24; ++i) add(random() >> random() % 64);
     return made;
@@ -185,7 +214,8 @@ const Inputs& inputs_of(const Type& type) {
   const int m = type.format.mantissa_bits, e = type.format.exponent_bits;
   const U top = ((U{1} << e) - 1) << m, one = ((U{1} << (e - 1)) - 1) << m;
   for (U sign : {U{0}, U{1} << (m + e)})
-    for (U x : {U{0}, U{1}, (U{1} << m) - 1, U{1} << m, one, one + 1, one - (U{1} << (m - 1)), one - (U{1} << m), one + (U{1} << (m - 1)), one + (U{3} << (m - 1)), top - 1, top, top + 1})
+    for (U x : {U{0}, U{1}, (U{1} << m) - 1, U{1} << m, one, one + 1, one - (U{1} << (m - 1)), one - (U{1} << m), one + (U{1} << (m - 1)),
+                one + (U{3} << (m - 1)), top - 1, top, top + 1})
       add(sign | x);
   for (int i = 0; i < 40; ++i) {  // around the integers, and anywhere
     const U exponent = i % 2 == 0 ? (U{1} << (e - 1)) - 4 + random() % (e == 5 ? 19 : 70) : random() % (U{1} << e);
@@ -266,7 +296,9 @@ TEST_CASE("floats_convert_into_every_other_float_rounded_once") {
 }
 
 // Codes of e4m3 (no infinity, NaN 0x7f) and e5m2 by their definition.
-Wide fp8_magnitude(bool e5m2, std::uint32_t code) { return e5m2 ? decode_magnitude(code, {5, 2}) : decode_magnitude(code, {4, 3}); }
+Wide fp8_magnitude(bool e5m2, std::uint32_t code) {
+  return e5m2 ? decode_magnitude(code, {5, 2}) : decode_magnitude(code, {4, 3});
+}
 U fp8_reference(bool e5m2, bool relu, float x) {
   const U largest = e5m2 ? 0x7b : 0x7e;
   if (x != x) return 0x7f;
@@ -276,8 +308,9 @@ U fp8_reference(bool e5m2, bool relu, float x) {
   U best = 0;
   for (std::uint32_t code = 0; code <= largest; ++code) {
     const Wide distance = magnitude > fp8_magnitude(e5m2, code) ? magnitude - fp8_magnitude(e5m2, code) : fp8_magnitude(e5m2, code) - magnitude;
-    const Wide best_distance = magnitude > fp8_magnitude(e5m2, static_cast<std::uint32_t>(best)) ? magnitude - fp8_magnitude(e5m2, static_cast<std::uint32_t>(best))
-                                                                                                 : fp8_magnitude(e5m2, static_cast<std::uint32_t>(best)) - magnitude;
+    const Wide best_distance = magnitude > fp8_magnitude(e5m2, static_cast<std::uint32_t>(best))
+                                   ? magnitude - fp8_magnitude(e5m2, static_cast<std::uint32_t>(best))
+                                   : fp8_magnitude(e5m2, static_cast<std::uint32_t>(best)) - magnitude;
     if (distance < best_distance || (distance == best_distance && code % 2 == 0 && code != best)) best = code;
   }
   return sign | (std::isinf(x) ? largest : best);
@@ -287,7 +320,10 @@ TEST_CASE("fp8_pairs_convert_both_ways") {
   Inputs floats;
   std::mt19937 random(11);
   for (int i = 0; i < 96; ++i) {
-    const auto next = [&] { return i < 8 ? (i % 2 ? 0x7fc00000u : 0xff800000u) : (random() & 0x80000000u) | (115 + random() % 24) << 23 | (random() & 0x7fffff & ~((1u << random() % 23) - 1)); };
+    const auto next = [&] {
+      return i < 8 ? (i % 2 ? 0x7fc00000u : 0xff800000u)
+                   : (random() & 0x80000000u) | (115 + random() % 24) << 23 | (random() & 0x7fffff & ~((1u << random() % 23) - 1));
+    };
     floats.a.push_back(next()), floats.b.push_back(i == 9 ? 0x80000000u : next()), floats.c.push_back(0);
   }
   Inputs codes;

@@ -34,7 +34,8 @@ std::vector<std::string> corpus(const std::string& arch) {
   }
   return found;
 }
-const char* const kRegisters = ".reg .pred %p<64>;\n.reg .b16 %rs<64>;\n.reg .b32 %r<64>;\n.reg .b64 %rd<64>;\n.reg .f32 %f<64>;\n.reg .f64 %fd<64>;\n";
+const char* const kRegisters =
+    ".reg .pred %p<64>;\n.reg .b16 %rs<64>;\n.reg .b32 %r<64>;\n.reg .b64 %rd<64>;\n.reg .f32 %f<64>;\n.reg .f64 %fd<64>;\n";
 
 Status load(const std::string& ptx, const std::string& arch) {
   auto sim = device("sm_" + arch);
@@ -87,39 +88,47 @@ struct Feature {
   const char* kernel;
   std::function<int(int)> expected;
 };
-int apart(int x, int a, double b) { return x * a + static_cast<int>(b); }
+int apart(int x, int a, double b) {
+  return x * a + static_cast<int>(b);
+}
 
 TEST_CASE("ordinary_cuda_runs_as_cpp_says_on_every_architecture") {
   Nvrtc nvrtc;
   if (!nvrtc.found()) BSGEN_SKIP("libnvrtc is not installed");
   using L = unsigned long long;
   const Feature features[] = {
-      {"calls", [](int t) {
+      {"calls",
+       [](int t) {
          const float x = static_cast<float>(t);
          const float second = x > 7.f ? static_cast<float>(apart(t, 2, 1.5)) + 7.f : x - 7.f;
          return apart(t, 3, t + 0.5) + static_cast<int>(second);
        }},
-      {"local_arrays", [](int t) {
+      {"local_arrays",
+       [](int t) {
          int sum = 0;
          for (int i = 0; i < 8; ++i) sum += ((i * 5 + t) & 7) * t << (i & 3);
          return sum;
        }},
-      {"switches", [](int t) {
+      {"switches",
+       [](int t) {
          const int cases[] = {11, t * 3, t - 100, t ^ 77, t << 2, t / 3, t % 4, ~t, -1};
          return cases[t % 9];
        }},
-      {"wide", [](int t) {
+      {"wide",
+       [](int t) {
          const L x = 0xfedcba9876543210ULL + static_cast<L>(t), y = x * static_cast<L>(t + 3);
          const L z = static_cast<L>(static_cast<unsigned __int128>(x) * y >> 64) ^ (y >> 17) * 3;
          return static_cast<int>(z / static_cast<L>(t + 5) ^ z % static_cast<L>(t + 7) ^ z >> 32);
        }},
-      {"doubles", [](int t) {
+      {"doubles",
+       [](int t) {
          const double x = t * 1.25 + 0.375;
          const double y = 1 / x + std::sqrt(x) * (x * x + -2.0) / (x + 1.0);
          return static_cast<int>(std::llrint(y * 1000.0)) + static_cast<int>(x);
        }},
       {"prints", [](int t) { return t + 1; }},
-      {"votes", [](int t) {
+      {"votes",
+       [](int t) {
          const auto u = static_cast<unsigned>(t);
          unsigned ballot = 0, same = 0;
          for (unsigned i = 0; i < 32; ++i) ballot |= (i & 2 ? 1u : 0u) << i, same |= (i / 3 == u / 3 ? 1u : 0u) << i;
@@ -131,8 +140,9 @@ TEST_CASE("ordinary_cuda_runs_as_cpp_says_on_every_architecture") {
          for (int i = 0; i < 4; ++i) permuted |= static_cast<unsigned>(bytes >> (8 * (0x0541 >> (4 * i) & 7)) & 0xff) << (8 * i);
          const unsigned funnel = static_cast<unsigned>(((static_cast<L>(u * 3) << 32 | u) << (u & 31)) >> 32);
          const int high = static_cast<int>(static_cast<long long>(t << 20) * (t << 15) >> 32);
-         return static_cast<int>(static_cast<unsigned>(sum) + (ballot >> 28) + static_cast<unsigned>(std::countl_zero(u + 1)) + static_cast<unsigned>(t == 0 ? 0 : std::countr_zero(u) + 1) +
-                                 reversed + (5 + (u & 0xff) * 4) + permuted + funnel + static_cast<unsigned>(high) + static_cast<unsigned>((t + 9) >> 1) +
+         return static_cast<int>(static_cast<unsigned>(sum) + (ballot >> 28) + static_cast<unsigned>(std::countl_zero(u + 1)) +
+                                 static_cast<unsigned>(t == 0 ? 0 : std::countr_zero(u) + 1) + reversed + (5 + (u & 0xff) * 4) + permuted + funnel +
+                                 static_cast<unsigned>(high) + static_cast<unsigned>((t + 9) >> 1) +
                                  static_cast<unsigned>((t > 17 ? t - 17 : 17 - t) + 2));
        }},
       {"atomics", [](int) { return 31 * 32 / 2 + 16 + 16; }},

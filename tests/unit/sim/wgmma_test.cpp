@@ -1,6 +1,4 @@
 // wgmma against the scalar model of the tensor core: every type, swizzle, major and source of A, with tiles laid out element by element.
-#include "tests/unit/sim/wgmma_kernel.h"
-
 #include <fmt/format.h>
 
 #include <random>
@@ -8,6 +6,7 @@
 #include "runtime/sim/exec/fp_convert.h"
 #include "runtime/sim/exec/tensor_core_tile.h"
 #include "tests/support/catch.h"
+#include "tests/unit/sim/wgmma_kernel.h"
 
 namespace bsgen::sim::test {
 namespace {
@@ -18,8 +17,10 @@ struct Type {
   int bytes;
   float (*decode)(std::uint32_t);
 };
-const Type kTypes[] = {{"f16", MmaType::kF16, 2, &decode<MmaType::kF16>},   {"bf16", MmaType::kBf16, 2, &decode<MmaType::kBf16>},
-                       {"tf32", MmaType::kTf32, 4, &decode<MmaType::kTf32>}, {"e4m3", MmaType::kE4m3, 1, &decode<MmaType::kE4m3>},
+const Type kTypes[] = {{"f16", MmaType::kF16, 2, &decode<MmaType::kF16>},
+                       {"bf16", MmaType::kBf16, 2, &decode<MmaType::kBf16>},
+                       {"tf32", MmaType::kTf32, 4, &decode<MmaType::kTf32>},
+                       {"e4m3", MmaType::kE4m3, 1, &decode<MmaType::kE4m3>},
                        {"e5m2", MmaType::kE5m2, 1, &decode<MmaType::kE5m2>}};
 const Type& type_of(const std::string& name) {
   for (const Type& type : kTypes)
@@ -38,17 +39,20 @@ std::uint32_t random_element(const Type& type, std::mt19937& random) {
 }
 
 std::string run_and_compare(WgmmaCase what, std::uint32_t seed = 1) {
-  const std::string d_type = what.types.substr(0, 3), a_name = what.types.substr(4, what.types.find('.', 4) - 4), b_name = what.types.substr(what.types.rfind('.') + 1);
+  const std::string d_type = what.types.substr(0, 3), a_name = what.types.substr(4, what.types.find('.', 4) - 4),
+                    b_name = what.types.substr(what.types.rfind('.') + 1);
   const Type &ta = type_of(a_name), &tb = type_of(b_name);
   what.a.element_bytes = ta.bytes, what.b.element_bytes = tb.bytes;
   what.a.rows = 64, what.b.rows = what.n;
   what.a.depth = what.b.depth = what.num_steps * 32 / ta.bytes;
   std::mt19937 random(seed);
-  std::vector<std::uint32_t> a(static_cast<std::size_t>(64 * what.a.depth)), b(static_cast<std::size_t>(what.n * what.b.depth)), d(static_cast<std::size_t>(what.num_threads * d_registers(what)));
+  std::vector<std::uint32_t> a(static_cast<std::size_t>(64 * what.a.depth)), b(static_cast<std::size_t>(what.n * what.b.depth)),
+      d(static_cast<std::size_t>(what.num_threads * d_registers(what)));
   for (std::uint32_t& x : a) x = random_element(ta, random);
   for (std::uint32_t& x : b) x = random_element(tb, random);
   const bool half = d_type == "f16";
-  for (std::uint32_t& x : d) x = half ? random_element(kTypes[0], random) | random_element(kTypes[0], random) << 16 : random_element(kTypes[2], random);
+  for (std::uint32_t& x : d)
+    x = half ? random_element(kTypes[0], random) | random_element(kTypes[0], random) << 16 : random_element(kTypes[2], random);
   const WgmmaRun run = run_wgmma(what, a, b, d);
   if (!run.launched.status.ok()) return run.launched.status.message();
   if (!run.launched.report.diagnostics.empty()) return run.launched.report.diagnostics[0].message;
@@ -97,8 +101,8 @@ TEST_CASE("wgmma_reads_every_swizzle_and_major_where_plain_stores_put_the_elemen
 }
 
 TEST_CASE("wgmma_has_the_arithmetic_of_its_types_for_every_n") {
-  for (const char* types : {"f32.bf16.bf16", "f32.f16.f16", "f16.f16.f16", "f32.tf32.tf32", "f32.e4m3.e4m3", "f32.e4m3.e5m2", "f32.e5m2.e4m3", "f32.e5m2.e5m2",
-                            "f16.e4m3.e4m3", "f16.e5m2.e4m3", "f16.e4m3.e5m2", "f16.e5m2.e5m2"})
+  for (const char* types : {"f32.bf16.bf16", "f32.f16.f16", "f16.f16.f16", "f32.tf32.tf32", "f32.e4m3.e4m3", "f32.e4m3.e5m2", "f32.e5m2.e4m3",
+                            "f32.e5m2.e5m2", "f16.e4m3.e4m3", "f16.e5m2.e4m3", "f16.e4m3.e5m2", "f16.e5m2.e5m2"})
     for (bool registers : {false, true}) {
       WgmmaCase what{.types = types, .n = 16, .num_steps = 3, .a_from_registers = registers, .accumulate = true};
       INFO(types << (registers ? " a from registers" : ""));
@@ -125,17 +129,24 @@ TEST_CASE("integer_wgmma_sums_exactly_and_saturates_where_it_is_told_to") {
   for (const char* types : {"s32.s8.s8", "s32.u8.u8", "s32.s8.u8", "s32.u8.s8"})
     for (bool saturates : {false, true})
       for (bool registers : {false, true}) {
-        WgmmaCase what{.types = std::string(types) + (saturates ? ".satfinite" : ""), .n = 24, .num_steps = 2, .a_from_registers = registers, .accumulate = true};
+        WgmmaCase what{.types = std::string(types) + (saturates ? ".satfinite" : ""),
+                       .n = 24,
+                       .num_steps = 2,
+                       .a_from_registers = registers,
+                       .accumulate = true};
         what.a = {.rows = 64, .depth = 64, .element_bytes = 1}, what.b = {.rows = 24, .depth = 64, .element_bytes = 1};
         std::mt19937 random(5);
         std::vector<std::uint32_t> a(64 * 64), b(24 * 64), d(static_cast<std::size_t>(128 * d_registers(what)));
         for (std::uint32_t& x : a) x = random() & 0xff;
         for (std::uint32_t& x : b) x = random() & 0xff;
-        for (std::size_t i = 0; i < d.size(); ++i) d[i] = i % 3 == 0 ? 0x7fffffff - random() % 1000 : i % 3 == 1 ? 0x80000000 + random() % 1000 : static_cast<std::uint32_t>(random());
+        for (std::size_t i = 0; i < d.size(); ++i)
+          d[i] = i % 3 == 0 ? 0x7fffffff - random() % 1000 : i % 3 == 1 ? 0x80000000 + random() % 1000 : static_cast<std::uint32_t>(random());
         const WgmmaRun run = run_wgmma(what, a, b, d);
         INFO(what.types << " " << run.launched.status.message());
         REQUIRE(run.launched.status.ok());
-        const auto value = [](std::uint32_t x, char sign) { return sign == 's' ? std::int64_t{static_cast<std::int8_t>(x)} : std::int64_t{x & 0xff}; };
+        const auto value = [](std::uint32_t x, char sign) {
+          return sign == 's' ? std::int64_t{static_cast<std::int8_t>(x)} : std::int64_t{x & 0xff};
+        };
         int wrong = 0;
         for (int row = 0; row < 64; ++row)
           for (int n = 0; n < 24; ++n) {
