@@ -86,7 +86,8 @@ U clamped(double x, Round round) { return static_cast<U>(static_cast<Int>(float_
 // NaN gives 0 unless the integer or the float has 64 bits, so narrow sources go as float.
 template <class T>
 U float_to_integer(const Conversion& how, double x) {
-  return how.from == ScalarType::kF64 ? clamped<T>(x, how.round) : static_cast<U>(static_cast<Int>(float_to_int<T>(static_cast<float>(x), how.round)));
+  return how.from == ScalarType::kF64 ? clamped<T>(x, how.round)
+                                      : static_cast<U>(static_cast<Int>(float_to_int<T>(static_cast<float>(x), how.round)));
 }
 
 Int as_integer(ScalarType type, U a) {
@@ -118,12 +119,19 @@ U to_integer(const Conversion& how, double x) {
 }  // namespace
 
 std::int64_t Conversion::encode() const {
-  return static_cast<std::int64_t>(to) | static_cast<std::int64_t>(from) << 8 | static_cast<std::int64_t>(round) << 16 | integral << 20 | ftz << 21 | sat << 22 |
-         relu << 23 | satfinite << 24;
+  return static_cast<std::int64_t>(to) | static_cast<std::int64_t>(from) << 8 | static_cast<std::int64_t>(round) << 16 | integral << 20 | ftz << 21 |
+         sat << 22 | relu << 23 | satfinite << 24;
 }
 Conversion Conversion::decode(std::int64_t bits) {
   const auto bit = [&](int at) { return (bits >> at & 1) != 0; };
-  return {static_cast<ScalarType>(bits & 0xff), static_cast<ScalarType>(bits >> 8 & 0xff), static_cast<Round>(bits >> 16 & 15), bit(20), bit(21), bit(22), bit(23), bit(24)};
+  return {static_cast<ScalarType>(bits & 0xff),
+          static_cast<ScalarType>(bits >> 8 & 0xff),
+          static_cast<Round>(bits >> 16 & 15),
+          bit(20),
+          bit(21),
+          bit(22),
+          bit(23),
+          bit(24)};
 }
 
 U convert(U a, U, U, std::int64_t conversion) {

@@ -78,12 +78,22 @@ bool truth(LaneOp op, float a, float b) {
 }  // namespace
 
 std::int64_t FloatMode::encode() const {
-  return static_cast<std::int64_t>(op) | static_cast<std::int64_t>(round) << 4 | bf16 << 8 | packed << 9 | ftz << 10 | sat << 11 | relu << 12 | nan << 13 |
-         xorsign << 14 | abs << 15 | three << 16;
+  return static_cast<std::int64_t>(op) | static_cast<std::int64_t>(round) << 4 | bf16 << 8 | packed << 9 | ftz << 10 | sat << 11 | relu << 12 |
+         nan << 13 | xorsign << 14 | abs << 15 | three << 16;
 }
 FloatMode FloatMode::decode(std::int64_t bits) {
   const auto bit = [&](int at) { return (bits >> at & 1) != 0; };
-  return {static_cast<FloatOp>(bits & 15), static_cast<Round>(bits >> 4 & 15), bit(8), bit(9), bit(10), bit(11), bit(12), bit(13), bit(14), bit(15), bit(16)};
+  return {static_cast<FloatOp>(bits & 15),
+          static_cast<Round>(bits >> 4 & 15),
+          bit(8),
+          bit(9),
+          bit(10),
+          bit(11),
+          bit(12),
+          bit(13),
+          bit(14),
+          bit(15),
+          bit(16)};
 }
 
 U half(U a, U b, U c, std::int64_t bits) {
@@ -110,7 +120,10 @@ U single(U a, U b, U c, std::int64_t bits) {
 float rounded_f32(FloatOp op, Round round, float a, float b, float c) {
   const bool adds = op == FloatOp::kAdd || op == FloatOp::kSub;
   const double x = adds ? static_cast<double>(a) : static_cast<double>(a) * static_cast<double>(b);
-  const double y = op == FloatOp::kAdd ? static_cast<double>(b) : op == FloatOp::kSub ? -static_cast<double>(b) : op == FloatOp::kFma ? static_cast<double>(c) : 0.0;
+  const double y = op == FloatOp::kAdd   ? static_cast<double>(b)
+                   : op == FloatOp::kSub ? -static_cast<double>(b)
+                   : op == FloatOp::kFma ? static_cast<double>(c)
+                                         : 0.0;
   double exact = op == FloatOp::kMul ? x : add_to_odd(x, y);
   // An exact zero of opposite addends is -0 where rounding goes down.
   if (op != FloatOp::kMul && exact == 0 && std::signbit(x) != std::signbit(y)) exact = round == Round::kDown ? -0.0 : 0.0;
@@ -120,7 +133,8 @@ float rounded_f32(FloatOp op, Round round, float a, float b, float c) {
 U single_pair(U a, U b, U c, std::int64_t bits) {
   const FloatMode mode = FloatMode::decode(bits);
   const auto part = [&](int shift) {
-    const float made = rounded_f32(mode.op, mode.round, flush(f32(a >> shift), mode.ftz), flush(f32(b >> shift), mode.ftz), flush(f32(c >> shift), mode.ftz));
+    const float made =
+        rounded_f32(mode.op, mode.round, flush(f32(a >> shift), mode.ftz), flush(f32(b >> shift), mode.ftz), flush(f32(c >> shift), mode.ftz));
     return U{bits_of(flush(made, mode.ftz))};
   };
   return part(0) | part(32) << 32;

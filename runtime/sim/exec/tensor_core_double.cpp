@@ -10,7 +10,8 @@ void double_mma(int m, int k, const std::uint64_t* const* a, const std::uint64_t
       const int reg = 2 * (row / 8) + n % 2, lane = 4 * (row % 8) + n / 2;
       double sum = std::bit_cast<double>(c[reg][lane]);
       for (int i = 0; i < k; ++i)
-        sum = __builtin_fma(std::bit_cast<double>(a[row / 8 + m / 8 * (i / 4)][4 * (row % 8) + i % 4]), std::bit_cast<double>(b[i / 4][4 * n + i % 4]), sum);
+        sum = __builtin_fma(std::bit_cast<double>(a[row / 8 + m / 8 * (i / 4)][4 * (row % 8) + i % 4]),
+                            std::bit_cast<double>(b[i / 4][4 * n + i % 4]), sum);
       d[reg][lane] = sum != sum ? 0x7fffffffffffffffull : std::bit_cast<std::uint64_t>(sum);
     }
 }

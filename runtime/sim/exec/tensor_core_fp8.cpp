@@ -13,7 +13,9 @@ using enum MmaType;
 alignas(64) constexpr std::uint32_t kZeros[32] = {};
 
 std::uint32_t widen_pair(MmaType type, std::uint32_t bytes) {
-  const auto one = [&](std::uint32_t byte) { return type == kE4m3 ? e4m3_to_f16(static_cast<std::uint8_t>(byte)) : e5m2_to_f16(static_cast<std::uint8_t>(byte)); };
+  const auto one = [&](std::uint32_t byte) {
+    return type == kE4m3 ? e4m3_to_f16(static_cast<std::uint8_t>(byte)) : e5m2_to_f16(static_cast<std::uint8_t>(byte));
+  };
   return one(bytes & 0xff) | std::uint32_t{one(bytes >> 8 & 0xff)} << 16;
 }
 

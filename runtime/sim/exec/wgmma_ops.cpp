@@ -156,10 +156,14 @@ void join_warpgroup(Warp& warp, const Op& op, std::uint64_t a, std::uint64_t b, 
   if (number - group.first == group.steps.size()) group.steps.push_back({op.index, a, b, accumulate, 0});
   WarpgroupSteps::Step& step = group.steps[number - group.first];
   const auto expect = [&](bool same, auto what) {
-    if (!same) report(warp, op, Severity::kError, "wgmma", kWholeWarp, [&] { return what() + fmt::format("; the warps of warpgroup {} must execute the same", warpgroup); });
+    if (!same)
+      report(warp, op, Severity::kError, "wgmma", kWholeWarp,
+             [&] { return what() + fmt::format("; the warps of warpgroup {} must execute the same", warpgroup); });
     return same;
   };
-  if (expect(step.op == op.index, [&] { return fmt::format("executes this wgmma where another warp executes the one of ptx line {}", cta.launch->program->lines[step.op].ptx); })) {
+  if (expect(step.op == op.index, [&] {
+        return fmt::format("executes this wgmma where another warp executes the one of ptx line {}", cta.launch->program->lines[step.op].ptx);
+      })) {
     expect(step.a == a, [&] { return fmt::format("has descriptor a {:#018x}, another warp {:#018x}", a, step.a); });
     expect(step.b == b, [&] { return fmt::format("has descriptor b {:#018x}, another warp {:#018x}", b, step.b); });
     expect(step.accumulate == accumulate, [&] { return fmt::format("has scale-d {:d}, another warp {:d}", accumulate, step.accumulate); });
@@ -196,7 +200,9 @@ void check_in_flight(Warp& warp, const Op& op) {
   if (in_flight(warp).empty()) return;
   const WgmmaTable& table = warp.cta->launch->program->wgmma;
   const WgmmaTable::Use& use = table.uses[op.target];
-  const auto has = [](const std::vector<std::uint16_t>& registers, std::uint16_t reg) { return std::find(registers.begin(), registers.end(), reg) != registers.end(); };
+  const auto has = [](const std::vector<std::uint16_t>& registers, std::uint16_t reg) {
+    return std::find(registers.begin(), registers.end(), reg) != registers.end();
+  };
   std::uint32_t last = ~0u;  // the same instruction may be pending many times
   for (const QueuedOperation& pending : in_flight(warp)) {
     if (pending.op == last) continue;
@@ -205,7 +211,8 @@ void check_in_flight(Warp& warp, const Op& op) {
     if (&other == &use || (other.shape == use.shape && other.accumulators == use.accumulators && use.inputs.empty())) continue;
     const auto refuse = [&](std::uint16_t reg) {
       report(warp, op, Severity::kError, "wgmma", kWholeWarp, [&] {
-        return fmt::format("uses register {}, which the wgmma of ptx line {} still has; it needs a wgmma.wait_group before", table.names[reg], other.line);
+        return fmt::format("uses register {}, which the wgmma of ptx line {} still has; it needs a wgmma.wait_group before", table.names[reg],
+                           other.line);
       });
     };
     for (std::uint16_t reg : use.accumulators) {
@@ -255,16 +262,20 @@ void wgmma_wait(Warp& warp, const Op& op) { wait_async(warp, AsyncKind::kTensor,
 void wgmma_watched(Warp& warp, const Op& op) {
   const WgmmaTable& table = warp.cta->launch->program->wgmma;
   const std::uint32_t index = op.index;
-  const auto watched = std::lower_bound(table.watched.begin(), table.watched.end(), index, [](const WgmmaTable::Watched& w, std::uint32_t i) { return w.op < i; });
+  const auto watched =
+      std::lower_bound(table.watched.begin(), table.watched.end(), index, [](const WgmmaTable::Watched& w, std::uint32_t i) { return w.op < i; });
   if (warp.wgmma.touched.empty()) warp.wgmma.touched.assign(table.names.size(), 1);
   for (std::uint16_t reg : watched->registers) {
     warp.wgmma.touched[reg] = 1;
     for (const QueuedOperation& pending : in_flight(warp)) {
       const WgmmaTable::Use& use = table.uses[op_at(warp, pending.op).target];
-      const auto in = [&](const std::vector<std::uint16_t>& registers) { return std::find(registers.begin(), registers.end(), reg) != registers.end(); };
+      const auto in = [&](const std::vector<std::uint16_t>& registers) {
+        return std::find(registers.begin(), registers.end(), reg) != registers.end();
+      };
       if (!in(use.accumulators) && !in(use.inputs)) continue;
       report(warp, op, Severity::kError, "wgmma", kWholeWarp, [&] {
-        return fmt::format("accesses register {}, which the wgmma of ptx line {} still has; it needs a wgmma.wait_group before", table.names[reg], use.line);
+        return fmt::format("accesses register {}, which the wgmma of ptx line {} still has; it needs a wgmma.wait_group before", table.names[reg],
+                           use.line);
       });
       break;
     }
