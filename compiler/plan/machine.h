@@ -32,7 +32,8 @@ struct Machine {
 // Every machine that --gpu can name; of each architecture the first is its default. Sources: NVIDIA's architecture white papers and
 // data sheets for SM counts, clocks, peak rates and memory; the CUDA programming guide's compute capability table for the limits; the
 // H200's memory rate is a copy measured once. What is marked unconfirmed is inferred: L2 rates everywhere, the share of the peak that
-// mma.sync reaches from sm_90 on, and the rates of Orin and Thor (docs/design/plan.md).
+// mma.sync reaches from sm_90 on, and the rates of Orin and Thor; those of RTX 3090, RTX 4090 and H100 were written down without the sheet
+// at hand (docs/design/plan.md).
 std::span<const Machine> machines();
 
 // The machine that an architecture stands for.
