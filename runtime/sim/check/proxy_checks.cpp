@@ -48,7 +48,7 @@ void report_fault(Warp& warp, const Op& op, Access access, const ProxyShadow::Ve
 }  // namespace
 
 void check_generic_access(Warp& warp, const Op& op, Access access, int rank, std::uint32_t offset, std::uint32_t bytes, int lane) {
-  if (!warp.cta->launch->checks) return;
+  if (!warp.cta->launch->checks || warp.cta->cluster->strong) return;
   ProxyShadow& shadow = warp.cta->cluster->shadow;
   const ProxyShadow::Agent self = agent_of(warp);
   const ProxyShadow::Verdict verdict = shadow.access({access, self, shadow.now(self), self, op.index}, rank, offset, bytes);
@@ -57,7 +57,7 @@ void check_generic_access(Warp& warp, const Op& op, Access access, int rank, std
 }
 
 void check_generic_granule(Warp& warp, const Op& op, Access access, std::uint32_t granule, std::uint16_t bytes, std::uint32_t offset, std::uint32_t size, int lane) {
-  if (!warp.cta->launch->checks) return;
+  if (!warp.cta->launch->checks || warp.cta->cluster->strong) return;
   ProxyShadow& shadow = warp.cta->cluster->shadow;
   const ProxyShadow::Agent self = agent_of(warp);
   const ProxyShadow::Verdict verdict = shadow.access_granule({access, self, shadow.now(self), self, op.index}, warp.cta->rank, granule, bytes);

@@ -13,13 +13,16 @@ using ptx::ScalarType;
 using ptx::Space;
 
 // {.weak, .volatile, .relaxed.scope, .acquire.scope, .release.scope}; the simulated memory is sequentially consistent.
-void take_ordering(Decoder& d, bool load) {
+// How the access orders memory, as OrderedAccess.
+std::uint8_t take_ordering(Decoder& d, bool load) {
   if (d.take("mmio")) {  // mmio.relaxed.sys
     d.require("relaxed");
-    return d.require("sys");
+    d.require("sys");
+    return kStrong;
   }
   const int ordering = load ? d.take_one_of({"weak", "volatile", "relaxed", "acquire"}) : d.take_one_of({"weak", "volatile", "relaxed", "release"});
   if (ordering >= 2 && d.take_one_of({"cta", "cluster", "gpu", "sys"}) < 0) d.fail("needs a scope");
+  return ordering == 3 ? (load ? kAcquires : kReleases) | kStrong : ordering >= 1 ? kStrong : 0;
 }
 // Hints behind the state space; true where a cache policy operand follows.
 bool take_hints(Decoder& d, bool load) {
@@ -36,11 +39,20 @@ bool take_hints(Decoder& d, bool load) {
   return policy;
 }
 
+// The access is one of those that synchronise: through ordered_access.
+void order(Decoder& d, std::uint8_t ordering) {
+  Op& op = d.op();
+  if (ordering == 0 || op.handler == nullptr) return;
+  op.function = reinterpret_cast<const void*>(op.handler);
+  op.handler = &ordered_access;
+  op.member_slot = ordering;
+}
+
 void load_or_store(Decoder& d, bool load) {
-  take_ordering(d, load);
+  std::uint8_t ordering = take_ordering(d, load);
   const bool cluster = d.take("shared::cluster");
   Space space = cluster ? Space::kShared : d.take_space();
-  take_ordering(d, load);  // NVRTC passes inline assembly on that has it behind the space, and ptxas takes it
+  ordering |= take_ordering(d, load);  // NVRTC passes inline assembly on that has it behind the space, and ptxas takes it
   const bool policy = take_hints(d, load);
   const std::size_t count = d.take("v2") ? 2 : d.take("v4") ? 4 : d.take("v8") ? 8 : 1;
   const ScalarType type = d.take_type();
@@ -63,6 +75,7 @@ void load_or_store(Decoder& d, bool load) {
     d.program().uses_async = true;
     op.handler = load ? &load_cluster : &store_cluster;
   }
+  if (space != Space::kLocal && space != Space::kParam) order(d, ordering);
   op.element_bytes = static_cast<std::uint8_t>(bytes);
   op.count = static_cast<std::uint8_t>(count);
   op.flags = static_cast<std::uint8_t>((d.address(1, where, space) ? kAddress64 : 0) | (ptx::is_signed(type) ? kSigned : 0));
@@ -97,7 +110,7 @@ void vector_atomic(Decoder& d, AtomicOp kind, ScalarType type, Space space, std:
 
 // {.sem}{.scope}{.space}.op{.noftz}{.level::cache_hint}{.vec}.type
 void atomic(Decoder& d, bool returns) {
-  d.take_one_of({"relaxed", "acquire", "release", "acq_rel"});
+  const int semantics = d.take_one_of({"relaxed", "acquire", "release", "acq_rel"});
   d.take_one_of({"cta", "cluster", "gpu", "sys"});
   const Space space = d.take_space();
   constexpr AtomicOp kOps[] = {AtomicOp::kAdd, AtomicOp::kMin, AtomicOp::kMax, AtomicOp::kInc, AtomicOp::kDec,
@@ -114,6 +127,7 @@ void atomic(Decoder& d, bool returns) {
   Op& op = d.op();
   if (count > 1) return vector_atomic(d, kind, type, space, count, returns, policy);
   op.handler = atomic_handler(kind, type, space);
+  order(d, static_cast<std::uint8_t>(kStrong | (semantics == 1 || semantics == 3 ? kAcquires : 0) | (semantics >= 2 ? kReleases : 0)));
   const std::size_t sources = kind == AtomicOp::kCas ? 2 : 1;
   d.want_operands(1 + sources + returns + policy, 1 + sources + returns + policy);
   Operand sink;

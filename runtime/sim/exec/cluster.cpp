@@ -55,6 +55,8 @@ void Cluster::reset(std::vector<Cta>& ctas, std::uint32_t shared_bytes) {
   mbarrier_at.assign(ctas.size() * (shared_bytes / 8 + 1), 0);
   agent_clock.assign(64, 1);
   flights.clear();
+  flags.clear();
+  strong = false;
   num_ctas = static_cast<int>(ctas.size());
   remote_uses.assign(ctas.size() > 1 ? ctas.size() * ctas.size() * ctas[0].warps.size() : 0, {});
   progress = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "runtime/sim/check/proxy_shadow.h"
@@ -52,6 +53,8 @@ struct Cluster {
   struct RemoteUse { std::uint32_t clock = 0, op = 0; };
   std::vector<RemoteUse> remote_uses;         // [cta][warp of the cluster]: its last use of that cta's shared memory
   std::uint64_t progress = 0;                 // counts what can wake somebody
+  std::map<std::uint64_t, ProxyShadow::Clock> flags;  // by address: what ordered accesses to it have released
+  bool strong = false;                        // the access under way is one of those: they do not race
   std::uint64_t barrier_phase = 0;            // barrier.cluster
   ProxyShadow::Clock barrier_arriving, barrier_completed;
 

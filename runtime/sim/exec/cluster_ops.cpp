@@ -161,6 +161,36 @@ void cluster_wait(Warp& warp, const Op& op) {
     cluster.shadow.acquire(agent_of(warp), cluster.barrier_completed);
 }
 
+void ordered_access(Warp& warp, const Op& op) {
+  const auto access = reinterpret_cast<Handler>(const_cast<void*>(op.function));
+  Cluster* const cluster = warp.cta->cluster;
+  if (cluster == nullptr) return access(warp, op);
+  // Shared memory of each cta has flags of its own; a generic shared address and a plain one name the same.
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  std::uint64_t flags[kLanes];
+  int count = 0;
+  for (std::uint32_t rest = warp.mask; rest != 0; rest &= rest - 1) {
+    std::uint64_t at = addresses.of[std::countr_zero(rest)];
+    if (at - kSharedWindow < kWindowBytes) at -= kSharedWindow;
+    if (at >> kClusterRankShift == 0) at |= static_cast<std::uint64_t>(warp.cta->rank + 1) << kClusterRankShift;
+    if (count == 0 || flags[count - 1] != at) flags[count++] = at;
+  }
+  ProxyShadow& shadow = cluster->shadow;
+  const ProxyShadow::Agent self = agent_of(warp);
+  for (int i = 0; i < count; ++i) {
+    ProxyShadow::Clock& clock = cluster->flags[flags[i]];
+    // A read-modify-write takes over what its address has and adds to it; a store that orders nothing passes on what a fence covers.
+    if (op.member_slot & kAcquires) shadow.acquire(self, clock);
+    else shadow.acquire_relaxed(self, clock);
+    if (op.member_slot & kReleases) shadow.release(self, clock);
+    else shadow.release_relaxed(self, clock);
+  }
+  cluster->strong = true;
+  access(warp, op);
+  cluster->strong = false;
+}
+
 void sleep_a_while(Warp& warp, const Op&) { warp.gives_way = true; }
 
 void fence_memory(Warp& warp, const Op&) {

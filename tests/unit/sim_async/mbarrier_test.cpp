@@ -157,6 +157,20 @@ TEST_CASE("a_relaxed_arrival_orders_no_memory") {
   CHECK(fenced.launched.status.ok());
 }
 
+TEST_CASE("flags_between_warps_order_what_was_written_before_them") {
+  // Warp 0 writes and raises a flag; warp 1 waits for the flag and reads. The mbarrier only makes this a kernel of the kind.
+  const auto flags = [](const std::string& raise, const std::string& look) {
+    return std::string(kStart) + "mov.u32 %r3, bars;\nmov.u32 %r4, stages;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra I;\nmbarrier.init.shared::cta.b64 [%r3], 1;\nst.shared.u32 [%r3+16], 0;\nI:\nbar.sync 0;\nsetp.ge.u32 %p4, %r1, 64;\n@%p4 bra E;\n"
+           "setp.ge.u32 %p2, %r1, 32;\n@%p2 bra C;\nmad.lo.u32 %r5, %r1, 4, %r4;\nst.shared.u32 [%r5], %r1;\nbar.warp.sync 0xffffffff;\n@%p1 bra E;\n" + raise + "bra E;\n"
+           "C:\n" + look + "setp.eq.u32 %p3, %r6, 0;\n@%p3 bra C;\nsub.u32 %r7, %r1, 32;\nmad.lo.u32 %r5, %r7, 4, %r4;\nld.shared.u32 %r8, [%r5];\nE:\n";
+  };
+  CHECK(run_pipeline(flags("st.release.cta.shared.u32 [%r3+16], 1;\n", "ld.acquire.cta.shared.u32 %r6, [%r3+16];\n"), {}).launched.report.diagnostics.empty());
+  CHECK(run_pipeline(flags("fence.acq_rel.cta;\nst.relaxed.cta.shared.u32 [%r3+16], 1;\n", "ld.relaxed.cta.shared.u32 %r6, [%r3+16];\nfence.acq_rel.cta;\n"), {}).launched.report.diagnostics.empty());
+  CHECK(run_pipeline(flags("atom.release.cta.shared.exch.b32 %r9, [%r3+16], 1;\n", "atom.acquire.cta.shared.or.b32 %r6, [%r3+16], 0;\n"), {}).launched.report.diagnostics.empty());
+  CHECK(run_pipeline(flags("st.relaxed.cta.shared.u32 [%r3+16], 1;\n", "ld.acquire.cta.shared.u32 %r6, [%r3+16];\n"), {}).launched.find("shared_race") != nullptr);
+  CHECK(run_pipeline(flags("st.release.cta.shared.u32 [%r3+16], 1;\n", "ld.volatile.shared.u32 %r6, [%r3+16];\n"), {}).launched.find("shared_race") != nullptr);
+}
+
 TEST_CASE("cp_async_arrives_at_an_mbarrier_when_its_data_is_there") {
   for (const Timing timing : {Timing::kEarly, Timing::kLate})
     for (const char* form : {".noinc", ""}) {
