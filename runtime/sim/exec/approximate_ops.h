@@ -10,4 +10,9 @@ enum class Approximate : std::uint8_t { kEx2, kLg2, kRcp, kRsqrt, kSqrt, kTanh, 
 // nullptr where the function does not exist for the type.
 Handler approximate_handler(Approximate function, ptx::ScalarType type);
 
+// One copy per instruction set, equal bit for bit; the handler is that of lane_isa().
+namespace lanes_baseline { Handler find_approximate(Approximate function, ptx::ScalarType type); }
+namespace lanes_avx2 { Handler find_approximate(Approximate function, ptx::ScalarType type); }
+namespace lanes_avx512 { Handler find_approximate(Approximate function, ptx::ScalarType type); }
+
 }  // namespace bsgen::sim

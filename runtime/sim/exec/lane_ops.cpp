@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "runtime/sim/exec/approximate_ops.h"
+
 namespace bsgen::sim {
 namespace {
 
@@ -26,6 +28,14 @@ Handler convert_handler(ptx::ScalarType to, ptx::ScalarType from) {
   if (lane_isa() == Isa::kAvx2) return lanes_avx2::find_convert(to, from);
 #endif
   return lanes_baseline::find_convert(to, from);
+}
+
+Handler approximate_handler(Approximate function, ptx::ScalarType type) {
+#ifdef BSGEN_SIM_X86
+  if (lane_isa() == Isa::kAvx512) return lanes_avx512::find_approximate(function, type);
+  if (lane_isa() == Isa::kAvx2) return lanes_avx2::find_approximate(function, type);
+#endif
+  return lanes_baseline::find_approximate(function, type);
 }
 
 }  // namespace bsgen::sim

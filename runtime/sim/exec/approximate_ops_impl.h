@@ -1,5 +1,7 @@
-#include "runtime/sim/exec/approximate_ops.h"
+// The handlers of approximate_ops.h: the body of lanes_*::find_approximate, compiled once per instruction set (lane_ops_*.cpp).
+#pragma once
 
+#include "runtime/sim/exec/approximate_ops.h"
 #include "runtime/sim/exec/approx.h"
 #include "runtime/sim/exec/lane_loop.h"
 
@@ -24,11 +26,11 @@ template <bool kFlush> struct DivApprox { BSGEN_SIM_INLINE static float apply(fl
 template <bool kFlush> struct DivFull { BSGEN_SIM_INLINE static float apply(float a, float b) { return div_full<kFlush>(a, b); } };
 
 template <template <bool> class F>
-void unary(Warp& warp, const Op& op) {
+void approximate1(Warp& warp, const Op& op) {
   op.flags & 1 ? lanes1<F<true>, float, float>(warp, op) : lanes1<F<false>, float, float>(warp, op);
 }
 template <template <bool> class F>
-void binary(Warp& warp, const Op& op) {
+void approximate2(Warp& warp, const Op& op) {
   op.flags & 1 ? lanes2<F<true>, float, float, float>(warp, op) : lanes2<F<false>, float, float, float>(warp, op);
 }
 
@@ -53,27 +55,26 @@ Handler half_forms(ptx::ScalarType type) {
   }
 }
 
-}  // namespace
-
-Handler approximate_handler(Approximate function, ptx::ScalarType type) {
+Handler find_approximation(Approximate function, ptx::ScalarType type) {
   if (type != ptx::ScalarType::kF32) {
     if (function == Approximate::kEx2) return half_forms<Ex2F16, Ex2Bf16>(type);
     if (function == Approximate::kTanh) return half_forms<TanhF16, TanhBf16>(type);
     return nullptr;
   }
   switch (function) {
-    case Approximate::kEx2: return &unary<Ex2>;
-    case Approximate::kLg2: return &unary<Lg2>;
-    case Approximate::kRcp: return &unary<Rcp>;
-    case Approximate::kRsqrt: return &unary<Rsqrt>;
-    case Approximate::kSqrt: return &unary<Sqrt>;
-    case Approximate::kSin: return &unary<Sin>;
-    case Approximate::kCos: return &unary<Cos>;
+    case Approximate::kEx2: return &approximate1<Ex2>;
+    case Approximate::kLg2: return &approximate1<Lg2>;
+    case Approximate::kRcp: return &approximate1<Rcp>;
+    case Approximate::kRsqrt: return &approximate1<Rsqrt>;
+    case Approximate::kSqrt: return &approximate1<Sqrt>;
+    case Approximate::kSin: return &approximate1<Sin>;
+    case Approximate::kCos: return &approximate1<Cos>;
     case Approximate::kTanh: return &lanes1<Tanh, float, float>;
-    case Approximate::kDivApprox: return &binary<DivApprox>;
-    case Approximate::kDivFull: return &binary<DivFull>;
+    case Approximate::kDivApprox: return &approximate2<DivApprox>;
+    case Approximate::kDivFull: return &approximate2<DivFull>;
   }
   return nullptr;
 }
 
+}  // namespace
 }  // namespace bsgen::sim
