@@ -171,17 +171,19 @@ template <class V, MmaType kA, MmaType kB, AccType kAcc, int kK>
 }
 
 // One step of one output column, from row0 on: c + the sum over k0 <= k < k0 + kStep.
-template <class V, MmaType kA, MmaType kB, AccType kAcc, int kK, int kStep>
+// k0 is a template's argument so that all offsets into the operands are constants.
+template <class V, MmaType kA, MmaType kB, AccType kAcc, int kK, int kStep, int k0>
 BSGEN_SIM_ALWAYS typename V::F column_step(const Operands<V, kA, kB, kK>& in, int row0, int n,
-                                           int k0, int fraction_bits, typename V::F c) {
+                                           int fraction_bits, typename V::F c) {
   using I = typename V::I;
   using F = typename V::F;
   // The largest exponent, two k at a time.
-  I pairs = V::set16(2 * kZeroExponent);
-  for (int j = k0 / 2; j < (k0 + kStep) / 2; ++j) {
-    const I b = V::set(static_cast<int>(in.b_exponent_pair(n, j)));
-    pairs = V::max16(pairs, V::add16(V::load(in.a_exponents[j] + row0), b));
-  }
+  const auto pair = [&](int j) __attribute__((always_inline)) {
+    return V::add16(V::load(in.a_exponents[j] + row0), V::set(static_cast<int>(in.b_exponent_pair(n, j))));
+  };
+  I pairs = pair(k0 / 2);
+#pragma GCC unroll 16
+  for (int j = k0 / 2 + 1; j < (k0 + kStep) / 2; ++j) pairs = V::max16(pairs, pair(j));
   I c_exponent =
       V::sub(V::template shift_right<24>(V::template shift_left<1>(V::as_int(c))), V::set(127));
   if constexpr (kAcc == AccType::kF16) c_exponent = V::max(c_exponent, V::set(-14));
@@ -204,6 +206,7 @@ BSGEN_SIM_ALWAYS typename V::F column_step(const Operands<V, kA, kB, kK>& in, in
 
   // Two sums, each below 2^31.
   I sum0 = V::truncate(V::mul(c, scale)), sum1 = V::set(0);
+#pragma GCC unroll 16
   for (int k = k0; k < k0 + kStep; k += 2) {
     const F p0 = V::mul(V::loadf(in.a[k] + row0), V::setf(in.b_value(n, k)));
     const F p1 = V::mul(V::loadf(in.a[k + 1] + row0), V::setf(in.b_value(n, k + 1)));
@@ -239,28 +242,34 @@ BSGEN_SIM_ALWAYS void multiply(const Operands<V, kA, kB, kK>& in, const Lanes* c
   using I = typename V::I;
   using F = typename V::F;
   for (int row = 0; row < kRows; row += V::kLanes) {
-    const auto column = [&](int n, F sum) __attribute__((always_inline)) {
-      for (int k0 = 0; k0 < kK; k0 += kStep) {
-        sum = column_step<V, kA, kB, kAcc, kK, kStep>(in, row, n, k0, fraction_bits, sum);
-      }
-      return sum;
-    };
+    F sums[kColumns];
+    I x[4];  // columns 2 t + q at [t], of one q; with f16 accumulators both
     if constexpr (kAcc == AccType::kF32) {
-      I x[2][4];  // column 2 t + q at [q][t]
-      for (int q = 0; q < 2; ++q) V::gather_rows(c[q], c[q + 2], row, x[q]);
-      for (int n = 0; n < kColumns; ++n) {
-        x[n % 2][n / 2] = V::as_int(column(n, V::as_float(x[n % 2][n / 2])));
+      for (int q = 0; q < 2; ++q) {
+        V::gather_rows(c[q], c[q + 2], row, x);
+        for (int t = 0; t < 4; ++t) sums[2 * t + q] = V::as_float(x[t]);
       }
-      for (int q = 0; q < 2; ++q) V::scatter_rows(x[q], row, d[q], d[q + 2]);
     } else {
-      I x[4];
       V::gather_rows(c[0], c[1], row, x);
-      for (int t = 0; t < 4; ++t) {
-        F pair[2];
-        V::widen_halves(x[t], pair);
-        const F low = column(2 * t, pair[0]);
-        x[t] = V::narrow_halves(low, column(2 * t + 1, pair[1]));
+      for (int t = 0; t < 4; ++t) V::widen_halves(x[t], sums + 2 * t);
+    }
+    // Columns do not depend on each other, steps do: the processor has work while a step's result is on its way.
+    for (int n = 0; n < kColumns; ++n) {
+      sums[n] = column_step<V, kA, kB, kAcc, kK, kStep, 0>(in, row, n, fraction_bits, sums[n]);
+    }
+    if constexpr (kStep < kK) {
+      static_assert(2 * kStep == kK);  // no architecture takes more than two steps
+      for (int n = 0; n < kColumns; ++n) {
+        sums[n] = column_step<V, kA, kB, kAcc, kK, kStep, kStep>(in, row, n, fraction_bits, sums[n]);
       }
+    }
+    if constexpr (kAcc == AccType::kF32) {
+      for (int q = 0; q < 2; ++q) {
+        for (int t = 0; t < 4; ++t) x[t] = V::as_int(sums[2 * t + q]);
+        V::scatter_rows(x, row, d[q], d[q + 2]);
+      }
+    } else {
+      for (int t = 0; t < 4; ++t) x[t] = V::narrow_halves(sums[2 * t], sums[2 * t + 1]);
       V::scatter_rows(x, row, d[0], d[1]);
     }
   }
@@ -275,7 +284,7 @@ void mma(const Lanes* a, const Lanes* b, const Lanes* c, const MutableLanes* d,
   in.load_b(b);
   if (step == kK) {
     multiply<V, kA, kB, kAcc, kK, kK>(in, c, d, fraction_bits);
-  } else {  // no architecture takes more than two steps
+  } else {
     multiply<V, kA, kB, kAcc, kK, kK / 2>(in, c, d, fraction_bits);
   }
 }
