@@ -20,23 +20,29 @@ void shuffle(Warp& warp, const Op& op) {
   std::memcpy(source, warp.reg32(op.slot[1]), sizeof source);
   const std::uint32_t *b = warp.reg32(op.slot[2]), *c = warp.reg32(op.slot[3]);
   std::uint32_t in_range = 0, undefined = 0;
-  for (int lane = 0; lane < kLanes; ++lane) {
-    result[lane] = source[lane];
-    if (!(warp.mask >> lane & 1)) continue;
+  // Whose register a lane reads; beyond the segment or the clamp its own.
+  const auto source_of = [&](int lane) {
     const int delta = static_cast<int>(b[lane] & 31), clamp = static_cast<int>(c[lane] & 31), segment = static_cast<int>(c[lane] >> 8 & 31);
     const int highest = (lane & segment) | (clamp & ~segment), lowest = lane & segment;
     int from = lane;
-    bool good = false;
     switch (kMode) {
-      case Shuffle::kUp: from = lane - delta, good = from >= highest; break;
-      case Shuffle::kDown: from = lane + delta, good = from <= highest; break;
-      case Shuffle::kButterfly: from = lane ^ delta, good = from <= highest; break;
-      case Shuffle::kIndex: from = lowest | (delta & ~segment), good = from <= highest; break;
+      case Shuffle::kUp: from = lane - delta; break;
+      case Shuffle::kDown: from = lane + delta; break;
+      case Shuffle::kButterfly: from = lane ^ delta; break;
+      case Shuffle::kIndex: from = lowest | (delta & ~segment); break;
     }
-    if (!good) continue;
-    in_range |= std::uint32_t{1} << lane;
-    result[lane] = source[from];
-    if (!(warp.mask >> from & 1)) undefined |= std::uint32_t{1} << lane;
+    const bool good = kMode == Shuffle::kUp ? from >= highest : from <= highest;
+    in_range |= static_cast<std::uint32_t>(good) << lane;
+    return good ? from : lane;
+  };
+  if (warp.mask == kFullMask) {
+    for (int lane = 0; lane < kLanes; ++lane) result[lane] = source[source_of(lane)];
+  } else {
+    for (std::uint32_t rest = warp.mask; rest != 0; rest &= rest - 1) {
+      const int lane = std::countr_zero(rest), from = source_of(lane);
+      result[lane] = source[from];
+      if (!(warp.mask >> from & 1)) undefined |= std::uint32_t{1} << lane;
+    }
   }
   if (undefined != 0)
     report(warp, op, Severity::kError, "divergence", std::countr_zero(undefined), [] { return std::string("reads the register of a lane that does not take part in the shuffle"); });
