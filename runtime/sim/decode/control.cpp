@@ -5,6 +5,7 @@
 #include "runtime/sim/exec/cluster_ops.h"
 #include "runtime/sim/exec/host_calls.h"
 #include "runtime/sim/exec/memory_ops.h"
+#include "runtime/sim/exec/warp_ops.h"
 
 namespace bsgen::sim::decoding {
 namespace {
@@ -53,7 +54,7 @@ void nothing(Decoder& d) {
 void warp_barrier(Decoder& d) {
   d.require("sync");
   d.want_operands(1, 1);
-  d.op().handler = &no_operation;
+  d.op().handler = &synchronize_lanes;
   d.source(1, d.operand(0), ScalarType::kB32);
   d.op().convergence = Convergence::kMembers;
   d.op().member_slot = 1;

@@ -218,6 +218,13 @@ void report_race(Warp& warp, const Op& op, SharedShadow::Verdict verdict, Access
 
 }  // namespace
 
+void report_lane_conflict(Warp& warp, const Op& op, LaneOrder::Conflict conflict, Access access, std::uint32_t offset, std::uint32_t bytes) {
+  report(warp, op, Severity::kError, "shared_race", conflict.lane, [&] {
+    return fmt::format("{} {} bytes at shared offset {}, which thread {} of its warp {} with no __syncwarp in between", verb(access), bytes, offset,
+                       warp.index * kLanes + conflict.other, conflict.other_wrote ? "wrote" : "read");
+  });
+}
+
 void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
   if (!warp.cta->launch->checks) return;
   if (warp.cta->cluster != nullptr) return check_generic_access(warp, op, ProxyShadow::Access::kRead, warp.cta->rank, offset, bytes, lane);
@@ -244,6 +251,12 @@ void check_shared_read_rows(Warp& warp, const Op& op, const std::uint32_t* offse
   if (!warp.cta->launch->checks) return;
   for (std::uint32_t left = warp.cta->cluster != nullptr ? mask : warp.cta->shadow.read_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
     check_shared_read(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
+  if (warp.cta->cluster != nullptr) return;
+  for (; mask != 0; mask &= mask - 1) {
+    const std::uint32_t offset = offsets[std::countr_zero(mask)];
+    const LaneOrder::Conflict conflict = warp.cta->lane_order.read_by_all(warp.lane_epoch, offset / SharedShadow::kGranule);
+    if (conflict.lane >= 0) [[unlikely]] report_lane_conflict(warp, op, conflict, Access::kRead, offset, SharedShadow::kGranule);
+  }
 }
 void check_shared_write_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
@@ -258,6 +271,12 @@ void check_shared_issue_rows(Warp& warp, const Op& op, const std::uint32_t* offs
 void check_shared_complete(Warp& warp, const std::uint32_t* offsets, std::uint32_t bytes, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
   if (warp.cta->cluster != nullptr) return;  // copies are agents of their own there
+  const std::uint32_t part = (1u << bytes) - 1;  // of a granule; a copy never leaves one
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const std::uint32_t offset = offsets[std::countr_zero(rest)];
+    warp.cta->lane_order.write(warp.lane_epoch, offset / SharedShadow::kGranule, rest & (0 - rest),
+                               static_cast<std::uint16_t>(part << offset % SharedShadow::kGranule));
+  }
   SharedShadow& shadow = warp.cta->shadow;
   std::uint32_t left = bytes == SharedShadow::kGranule ? shadow.complete_rows(warp.index, offsets, mask) : mask;
   for (; left != 0; left &= left - 1) shadow.complete(warp.index, offsets[std::countr_zero(left)], bytes);

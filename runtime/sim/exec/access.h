@@ -46,6 +46,7 @@ void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uin
 void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);  // cp.async
 // The same for aligned rows of 16 bytes, one per lane of the mask.
 void check_shared_read_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask);
+void report_lane_conflict(Warp& warp, const Op& op, LaneOrder::Conflict conflict, Access access, std::uint32_t offset, std::uint32_t bytes);
 void check_shared_write_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask);
 void check_shared_issue_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask);
 // cp.async that has been waited for.

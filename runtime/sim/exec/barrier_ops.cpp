@@ -24,6 +24,7 @@ void finish_phase(Cta& cta, Barrier& barrier) {
   for (std::uint64_t rest = barrier.waiting; rest != 0; rest &= rest - 1) {
     Warp& waiter = cta.warps[std::countr_zero(rest)];
     waiter.barrier = -1;
+    order_lanes(waiter);
     const Op& op = cta.launch->program->ops[waiter.pc - 1];
     const auto kind = static_cast<BarrierKind>(op.count);
     const std::uint32_t mask = waiter.active;

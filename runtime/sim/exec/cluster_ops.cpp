@@ -164,7 +164,11 @@ void cluster_wait(Warp& warp, const Op& op) {
 void ordered_access(Warp& warp, const Op& op) {
   const auto access = reinterpret_cast<Handler>(const_cast<void*>(op.function));
   Cluster* const cluster = warp.cta->cluster;
-  if (cluster == nullptr) return access(warp, op);
+  if (cluster == nullptr) {
+    order_lanes(warp);  // lanes may meet through it
+    access(warp, op);
+    return order_lanes(warp);
+  }
   // Shared memory of each cta has flags of its own; a generic shared address and a plain one name the same.
   LaneAddresses addresses;
   gather_addresses(warp, op, addresses);

@@ -259,6 +259,7 @@ void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
   warp.index = index;
   warp.done = false;
   warp.barrier = -1;
+  order_lanes(warp);
   std::fill(std::begin(warp.committed), std::end(warp.committed), 0);
   warp.pending.clear();
   for (AsyncQueue& queue : warp.async) queue = AsyncQueue();
@@ -350,7 +351,10 @@ void Worker::start_cluster(std::uint64_t order) {
     }
     std::fill(std::begin(cta.barriers), std::end(cta.barriers), Barrier());
     for (WarpgroupSteps& group : cta.warpgroups) group.start();
-    if (cluster == nullptr) cta.shadow.reset(launch.checks ? launch.shared_bytes : 0, static_cast<int>(cta.warps.size()));
+    if (cluster == nullptr) {
+      cta.shadow.reset(launch.checks ? launch.shared_bytes : 0, static_cast<int>(cta.warps.size()));
+      cta.lane_order.reset(launch.checks ? launch.shared_bytes : 0);
+    }
     for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), config.threads);
   }
   if (cluster != nullptr) cluster->reset(ctas, launch.shared_bytes);

@@ -152,6 +152,13 @@ void check_shared_footprint(Warp& warp, const Op& op, const LaneAddresses& offse
   } else {
     left = access == Access::kRead ? shadow.read_granules(warp.index, touched.granule, touched.bytes, touched.count)
                                    : shadow.write_granules(warp.index, touched.granule, touched.bytes, touched.count);
+    for (int i = 0; i < touched.count; ++i) {
+      const LaneOrder::Conflict conflict =
+          access == Access::kRead ? cta.lane_order.read(warp.lane_epoch, touched.granule[i], touched.lanes[i], touched.bytes[i], bytes == kGranule)
+                                  : cta.lane_order.write(warp.lane_epoch, touched.granule[i], touched.lanes[i], touched.bytes[i]);
+      if (conflict.lane >= 0) [[unlikely]]
+        report_lane_conflict(warp, op, conflict, access, static_cast<std::uint32_t>(offsets.of[conflict.lane]), bytes);
+    }
   }
   std::uint32_t lanes = 0;
   for (; left != 0; left &= left - 1) lanes |= touched.lanes[std::countr_zero(left)];

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/sim/check/diagnostics.h"
+#include "runtime/sim/check/lane_order.h"
 #include "runtime/sim/check/shared_shadow.h"
 #include "runtime/sim/exec/memory_map.h"
 #include "runtime/sim/exec/op_counts.h"
@@ -87,6 +88,7 @@ struct Warp {
   bool done = false;
   bool forced = false;         // the instruction runs although lanes are missing; it has been reported
   int barrier = -1;            // named barrier it waits at
+  std::uint32_t lane_epoch = 0;  // of the cta's LaneOrder
   std::uint32_t committed[kLanes] = {};  // cp.async groups per lane
   std::vector<PendingCopy> pending;
   AsyncQueue async[kNumAsyncKinds];
@@ -103,6 +105,9 @@ struct Warp {
   std::uint64_t* reg64(std::uint32_t slot) const { return reinterpret_cast<std::uint64_t*>(registers + slot); }
   std::uint32_t& predicate(std::uint32_t slot) const { return *reg32(slot); }
 };
+
+// What the lanes of the warp did so far is known to all of them from here on.
+void order_lanes(Warp& warp);
 
 struct Barrier {
   std::uint32_t expected = 0;   // warps; 0 = no phase is open
@@ -146,10 +151,14 @@ struct Cta {
   Barrier barriers[16];
   WarpgroupSteps warpgroups[8];
   SharedShadow shadow;
+  LaneOrder lane_order;                     // in use where `shadow` is
+  std::uint32_t lane_epochs = 0;            // begun so far
   Cluster* cluster = nullptr;               // none where the program uses nothing asynchronous; then `shadow` is in use
   int rank = 0;                             // in the cluster
   bool ended = false;                       // all warps have
 };
+
+inline void order_lanes(Warp& warp) { warp.lane_epoch = ++warp.cta->lane_epochs; }
 
 // One thread's own things; clusters run on it one after the other.
 struct Worker {

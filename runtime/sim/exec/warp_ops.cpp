@@ -16,6 +16,7 @@ namespace {
 // PTX ISA, "shfl.sync": c holds the clamp in bits 0-4 and the segment mask in bits 8-12.
 template <Shuffle kMode>
 void shuffle(Warp& warp, const Op& op) {
+  order_lanes(warp);
   std::uint32_t source[kLanes], result[kLanes];
   std::memcpy(source, warp.reg32(op.slot[1]), sizeof source);
   const std::uint32_t *b = warp.reg32(op.slot[2]), *c = warp.reg32(op.slot[3]);
@@ -55,6 +56,7 @@ void shuffle(Warp& warp, const Op& op) {
 
 template <Vote kMode>
 void vote(Warp& warp, const Op& op) {
+  order_lanes(warp);
   std::uint32_t votes = warp.predicate(op.slot[1]);
   if (op.flags & 1) votes = ~votes;
   votes &= warp.mask;
@@ -76,6 +78,7 @@ std::uint64_t match_value(const Warp& warp, const Op& op, int lane) {
 
 template <Reduction kReduction>
 void reduce(Warp& warp, const Op& op) {
+  order_lanes(warp);
   const std::uint32_t* a = warp.reg32(op.slot[1]);
   std::uint32_t sum = a[std::countr_zero(warp.mask)];
   for (std::uint32_t rest = warp.mask & (warp.mask - 1); rest != 0; rest &= rest - 1) {
@@ -140,6 +143,7 @@ Handler reduction_handler(Reduction reduction) {
 }
 
 void reduce_floats(Warp& warp, const Op& op) {
+  order_lanes(warp);
   scalar::FloatMode mode;
   mode.op = op.flags & 1 ? scalar::FloatOp::kMax : scalar::FloatOp::kMin;
   mode.abs = op.flags & 2;
@@ -152,6 +156,7 @@ void reduce_floats(Warp& warp, const Op& op) {
 }
 
 void match_any(Warp& warp, const Op& op) {
+  order_lanes(warp);
   std::uint32_t result[kLanes] = {};
   for (int lane = 0; lane < kLanes; ++lane)
     for (std::uint32_t rest = warp.mask; rest != 0; rest &= rest - 1)
@@ -162,6 +167,7 @@ void match_any(Warp& warp, const Op& op) {
 }
 
 void match_all(Warp& warp, const Op& op) {
+  order_lanes(warp);
   bool all = true;
   const std::uint64_t value = match_value(warp, op, std::countr_zero(warp.mask));
   for (std::uint32_t rest = warp.mask; rest != 0; rest &= rest - 1) all &= match_value(warp, op, std::countr_zero(rest)) == value;
@@ -169,6 +175,8 @@ void match_all(Warp& warp, const Op& op) {
   std::uint32_t& p = warp.predicate(op.slot[3]);
   p = (p & ~warp.mask) | (all ? warp.mask : 0);
 }
+
+void synchronize_lanes(Warp& warp, const Op&) { order_lanes(warp); }
 
 void active_mask(Warp& warp, const Op& op) { put_all(warp, op.slot[0], warp.mask); }
 

@@ -23,6 +23,7 @@ Handler reduction_handler(Reduction reduction);
 // redux of f32; flags: 1 max (else min), 2 of magnitudes, 4 NaN where one is.
 void reduce_floats(Warp& warp, const Op& op);
 
+void synchronize_lanes(Warp& warp, const Op& op);  // bar.warp.sync
 void active_mask(Warp& warp, const Op& op);  // slot[0] = d
 void elect(Warp& warp, const Op& op);        // slot[0] = d, slot[3] = predicate: one of the executing lanes, as the schedule says
 void move_matrix(Warp& warp, const Op& op);  // movmatrix: slot[0] = d, slot[1] = a

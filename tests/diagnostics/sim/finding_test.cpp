@@ -90,6 +90,20 @@ TEST_CASE("a_register_that_nothing_wrote_is_reported") {
   check({"uninitialized", "sim: register %r9 is read and nothing wrote it (ptx line 15, kernel k)", "add.s32 %r2, %r9, 1;\n", "mov.u32 %r9, 3; add.s32 %r2, %r9, 1;\n"});
 }
 
+TEST_CASE("lanes_of_a_warp_meet_at_syncwarp_or_not_at_all") {
+  const std::string mine = "mov.u64 %rd4, buffer; cvt.u32.u64 %r2, %rd4; shl.b32 %r3, %r1, 2; add.s32 %r4, %r2, %r3; xor.b32 %r5, %r3, 4; add.s32 %r6, %r2, %r5;\n";
+  check({"shared_race", "sim: cta (0, 0) thread 0 reads 16 bytes at shared offset 16, which thread 4 of its warp wrote with no __syncwarp in between (ptx line 17, kernel k)",
+         mine + "st.shared.u32 [%r4], 1;\nsetp.eq.u32 %p1, %r1, 0; @%p1 ld.shared.v4.u32 {%r7, %r8, %r9, %r10}, [buffer+16];\n",
+         mine + "st.shared.u32 [%r4], 1; bar.warp.sync -1;\nsetp.eq.u32 %p1, %r1, 0; @%p1 ld.shared.v4.u32 {%r7, %r8, %r9, %r10}, [buffer+16];\n", kShared});
+  check({"shared_race", "sim: cta (0, 0) thread 1 writes 4 bytes at shared offset 4, which thread 0 of its warp read with no __syncwarp in between (ptx line 18, kernel k)",
+         mine + "st.shared.u32 [%r4], 1; bar.warp.sync -1;\nsetp.eq.u32 %p1, %r1, 0; @%p1 ld.shared.v4.u32 {%r7, %r8, %r9, %r10}, [buffer];\nst.shared.u32 [%r4], 2;\n",
+         mine + "st.shared.u32 [%r4], 1; bar.warp.sync -1;\nsetp.eq.u32 %p1, %r1, 0; @%p1 ld.shared.v4.u32 {%r7, %r8, %r9, %r10}, [buffer];\nbar.warp.sync -1; st.shared.u32 [%r4], 2;\n", kShared});
+  // What a lane wrote is its own.
+  check({"shared_race", "sim: cta (0, 0) thread 5 writes 4 bytes at shared offset 0, which thread 0 of its warp wrote with no __syncwarp in between (ptx line 17, kernel k)",
+         mine + "setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 5; @%p1 st.shared.v4.u32 [buffer], {%r1, %r1, %r1, %r1};\n@%p2 st.shared.u32 [buffer], 2;\n",
+         mine + "setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 0; @%p1 st.shared.v4.u32 [buffer], {%r1, %r1, %r1, %r1};\n@%p2 st.shared.u32 [buffer], 2;\n", kShared});
+}
+
 TEST_CASE("shared_races_name_the_other_warp_and_the_missing_step") {
   // Two warps meet at the same words: %r3 are a thread's own, %r5 those of the other warp. The last warp to come to a barrier
   // goes on first.
