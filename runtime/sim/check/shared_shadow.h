@@ -3,7 +3,7 @@
 // Agents are the warps of the cta. Each has a vector clock: for every agent the latest epoch that it has synchronised with. Epochs
 // are numbered by one counter; a barrier joins the clocks of its participants and starts a new epoch for each of them. An access
 // is a race when the other side's epoch is not yet known to the accessing agent. A cp.async is pending until its thread has waited
-// for it; only then does its write belong to the thread's epoch. Lanes of one warp count as ordered.
+// for it; only then does its write belong to the thread's epoch. Lanes of one warp are LaneOrder's business.
 //
 // History is kept per granule of 16 bytes: the last writer with its bytes and the readers since. Where parts of a granule have
 // histories that one cell cannot hold, the granule splits into its four words, until everything in it is settled: known to all
