@@ -255,7 +255,7 @@ struct Dds {
     const Place place = S::place(base, lane);
 #pragma unroll
     for (int c = 0; c < G::kWarpTileN / S::kColumns; ++c) {
-      __syncwarp();
+      if (c > 0) __syncwarp();
 #pragma unroll
       for (int m = 0; m < G::kTilesM; ++m)
 #pragma unroll
@@ -360,8 +360,9 @@ __device__ __forceinline__ void dds_panel(const A& args, const Panel& panel, int
       for (u32 step = 0; step < G::kSteps; ++step) pipe.multiply(cta, pipe.stage, step, sum, pending);
       pipe.end_stage(cta);
     }
+    __syncthreads();  // the pipeline's buffers become the staging area
   } else {
-    // One loop over all steps of all stages: every further loop or branch around the accumulators would cost a move of each of
+    // One loop over all steps of all stages (and a stage more, whose barrier makes the buffers the staging area): every further loop or branch around the accumulators would cost a move of each of
     // them, in compile time if not in code.
     u32 step = 0;
 #pragma unroll 1
@@ -388,8 +389,6 @@ __device__ __forceinline__ void dds_panel(const A& args, const Panel& panel, int
 #pragma unroll
         for (int i = 0; i < 4; ++i) cta.acc[m][n][i] = __fadd_rn(sum[m][n][i], cta.acc[m][n][i]);
   }
-  ptx::cp_async_wait<0>();
-  __syncthreads();  // the pipeline's buffers become the staging area
   cta.store(args);
 }
 

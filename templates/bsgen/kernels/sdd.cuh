@@ -88,13 +88,11 @@ struct Sdd {
         warp_n(P::kWarpsN == 1 ? 0 : thread / 32 / P::kWarpsM), panel(panel_), active(0), copy_a(thread), copy_b(thread),
         row_bytes_a(x.leading_dimension * G::kBytes), row_bytes_b(dy.leading_dimension * G::kBytes),
         source_a(origin(x, row_bytes_a, copy_a.row, copy_a.byte)), source_b(origin(dy, row_bytes_b, copy_b.row, copy_b.byte)) {
-    for (u32 i = thread; i < P::kGather; i += G::kThreads) {
-      const bool exists = static_cast<int>(i) < panel.count;
-      const u32 entry = entries + i * (G::kRecordWords * 4);
-      ptx::st_shared_u32(entry, exists ? P::Schedule::group(args, panel, i) : 0);
-      ptx::st_shared_u32(entry + 4, exists ? P::Schedule::mask(args, panel, i) : 0);
+    if constexpr (P::kGather <= G::kThreads) {
+      if (thread < P::kGather) fetch(args, thread);
+    } else {
 #pragma unroll 1
-      for (int n = 0; n < P::kPanel; ++n) ptx::st_shared_u32(entry + 8 + n * 4, exists ? P::Schedule::value(args, panel, i, n) : -1);
+      for (u32 i = thread; i < P::kGather; i += G::kThreads) fetch(args, i);
     }
     __syncthreads();
 #pragma unroll
@@ -121,6 +119,16 @@ struct Sdd {
         for (int i = 0; i < 4; ++i) acc[m][n][i] = 0.0f;
   }
 
+  // Entry i of the panel to shared memory.
+  template <class A>
+  __device__ __forceinline__ void fetch(const A& args, u32 i) const {
+    const bool exists = static_cast<int>(i) < panel.count;
+    const u32 entry = entries + i * (G::kRecordWords * 4);
+    ptx::st_shared_u32(entry, exists ? P::Schedule::group(args, panel, i) : 0);
+    ptx::st_shared_u32(entry + 4, exists ? P::Schedule::mask(args, panel, i) : 0);
+#pragma unroll 1
+    for (int n = 0; n < P::kPanel; ++n) ptx::st_shared_u32(entry + 8 + n * 4, exists ? P::Schedule::value(args, panel, i, n) : -1);
+  }
   __device__ __forceinline__ int block_row(u32 i) const { return static_cast<int>(ptx::ld_shared_u32(entries + i * (G::kRecordWords * 4))); }
   __device__ __forceinline__ u32 entry_mask(u32 i) const { return ptx::ld_shared_u32(entries + i * (G::kRecordWords * 4) + 4); }
   __device__ __forceinline__ int value(u32 i, u32 n) const {
@@ -189,7 +197,7 @@ struct Sdd {
     const Place place = S::place(base, lane);
 #pragma unroll
     for (int c = 0; c < G::kWarpTileN / S::kColumns; ++c) {
-      __syncwarp();
+      if (c > 0) __syncwarp();
 #pragma unroll
       for (int m = 0; m < G::kTilesM; ++m)
 #pragma unroll
@@ -282,8 +290,7 @@ __device__ __forceinline__ void sdd_panel(const A& args, const Panel& panel) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) cta.acc[m][n][i] = __fadd_rn(sum[m][n][i], cta.acc[m][n][i]);
   }
-  ptx::cp_async_wait<0>();
-  __syncthreads();
+  __syncthreads();  // the pipeline's buffers become the staging area
   cta.store();
 }
 

@@ -58,11 +58,17 @@ struct TileCopy {
       }
     } else if constexpr (kFixed) {
       enum : int { kTilesPerPass = kRowsPerPass / Tile::kRows, kUnroll = kTiles / kTilesPerPass <= 4 ? 4 : 2 };
-#pragma unroll kUnroll
-      for (int tile = thread / (kUnitsPerRow * Tile::kRows); tile < kTiles; tile += kTilesPerPass) {
-        if (!exists(tile)) continue;
+      const auto copy_tile = [&](int tile) {
+        if (!exists(tile)) return;
         const CopySource from = source(tile, row, byte);
         ptx::copy<16>(to + tile * Tile::kBytes + place, from.address, from.rows > 0 ? bytes_of(from.elements) : 0);
+      };
+      const int first = thread / (kUnitsPerRow * Tile::kRows);
+      if constexpr (kTilesPerPass >= kTiles) {
+        if (kTilesPerPass == kTiles || first < kTiles) copy_tile(first);
+      } else {
+#pragma unroll kUnroll
+        for (int tile = first; tile < kTiles; tile += kTilesPerPass) copy_tile(tile);
       }
     } else {
       enum : int { kUnitsPerTile = Tile::kRows * kUnitsPerRow };
