@@ -149,7 +149,7 @@ Expected<std::unique_ptr<Toolchain>> find_and_load(const std::string& cuda_dir) 
     if (found.path.empty()) continue;
     if (found.library) return load(*found.library, folder.empty());
     unusable += fmt::format(
-        "; {}", found.library.status().message());  // of another machine's kind, say: go on looking
+        "; {}", found.library.status().message());  // built for another processor, say: go on looking
   }
   return missing(
       fmt::format("nvrtc: libnvrtc not found; looked in {}{}; install a CUDA toolkit (12.4 or "

@@ -1,11 +1,8 @@
-// mbarrier, bulk and tensor copies, clusters, proxies.
+// mbarrier, clusters, proxies.
 #include "runtime/sim/decode/asynchronous.h"
-
-#include "runtime/sim/exec/bulk_copy_ops.h"
+#include "runtime/sim/decode/asynchronous_operands.h"
 #include "runtime/sim/exec/cluster_ops.h"
 #include "runtime/sim/exec/mbarrier_ops.h"
-#include "runtime/sim/exec/memory_map.h"
-#include "runtime/sim/exec/memory_ops.h"
 
 namespace bsgen::sim::decoding {
 namespace {
@@ -13,42 +10,6 @@ namespace {
 using ptx::Operand;
 using ptx::ScalarType;
 using ptx::Space;
-
-void unknown(Decoder& d) { d.fail(d.peek().empty() ? "incomplete" : fmt::format("unknown modifier .{}", d.peek())); }
-
-// .shared, .shared::cta, .shared::cluster or none (generic): all of them are shared memory of the cluster.
-Space take_shared(Decoder& d) { return d.take_one_of({"shared::cta", "shared::cluster", "shared"}) >= 0 ? Space::kShared : Space::kGeneric; }
-void take_scope(Decoder& d) {
-  if (d.take_one_of({"cta", "cluster", "gpu", "sys"}) < 0) d.fail("needs a scope");
-}
-// {.sem.scope}; true where the operation orders no memory.
-bool take_relaxed(Decoder& d, std::string_view strong) {
-  const bool relaxed = d.take("relaxed");
-  if (relaxed || d.take(strong)) take_scope(d);
-  return relaxed;
-}
-
-// An address beside the main one: its displacement goes to Program::displacements. Returns whether its register has 64 bits.
-bool second_address(Decoder& d, int slot, const Operand& operand, Space space, std::int64_t& displacement) {
-  const bool wide = d.address(slot, operand, space);
-  displacement = d.op().immediate;
-  if (operand.kind == Operand::Kind::kAddress && operand.elements[0].kind == Operand::Kind::kParameter) displacement += static_cast<std::int64_t>(kParamWindow);
-  return wide;
-}
-void main_address(Decoder& d, const Operand& operand, Space space) {
-  if (d.address(1, operand, space)) d.op().flags |= kAddress64;
-}
-void put_displacements(Decoder& d, std::int64_t second, std::int64_t third) {
-  d.op().target = static_cast<std::uint32_t>(d.program().displacements.size());
-  d.program().displacements.push_back(second);
-  d.program().displacements.push_back(third);
-}
-
-Operand sink() {
-  Operand made;
-  made.kind = Operand::Kind::kSink;
-  return made;
-}
 
 // mbarrier.arrive{_drop}{.expect_tx, .noComplete}{.sem.scope}{.space}.b64 {state|_,} [addr]{, count}
 void arrive(Decoder& d, bool drop) {
@@ -166,184 +127,7 @@ void setmaxnreg(Decoder& d) {
   d.op().convergence = Convergence::kAligned;
 }
 
-constexpr BulkReduction kReductions[] = {BulkReduction::kAdd, BulkReduction::kMin, BulkReduction::kMax, BulkReduction::kInc,
-                                         BulkReduction::kDec, BulkReduction::kAnd, BulkReduction::kOr, BulkReduction::kXor};
-int take_reduction(Decoder& d) {
-  const int which = d.take_one_of({"add", "min", "max", "inc", "dec", "and", "or", "xor"});
-  if (which < 0) d.fail(fmt::format("unknown operation .{}", d.peek()));
-  return which;
-}
-
-// .1d .. .5d, and that nothing but tiles is copied.
-int take_dimensions(Decoder& d) {
-  const int rank = 1 + d.take_one_of({"1d", "2d", "3d", "4d", "5d"});
-  if (rank == 0) d.fail(fmt::format("unknown modifier .{}", d.peek()));
-  return rank;
-}
-void take_tile(Decoder& d) {
-  d.take("tile");
-  if (d.peek().starts_with("im2col") || d.peek().starts_with("tile::")) d.fail(fmt::format("load mode .{} is not supported", d.peek()));
-}
-void coordinates(Decoder& d, const Operand& map, int rank) {
-  if (map.kind != Operand::Kind::kAddress || map.elements.size() != 2) return d.fail("expected [map, {coordinates}]");
-  d.op().count = static_cast<std::uint8_t>(rank);
-  d.op().extra = static_cast<std::uint32_t>(d.program().extra.size());
-  d.extra(map.elements[1], ScalarType::kB32, static_cast<std::size_t>(rank), false);
-}
-
-// What follows the words: [dst], [src]{, size}, [mbar]{, mask}{, policy} for loads.
-void load_operands(Decoder& d, bool tensor, int rank, bool multicast, bool policy) {
-  Op& op = d.op();
-  op.handler = &bulk_load;
-  op.element_bytes = static_cast<std::uint8_t>((tensor ? kTensorBox : 0) | (multicast ? kMulticast : 0));
-  const std::size_t barrier = tensor ? 2 : 3, count = barrier + 1 + multicast + policy;
-  d.want_operands(count, count);
-  if (d.failed()) return;
-  std::int64_t source, bar;
-  if (multicast) d.source(5, d.operand(barrier + 1), ScalarType::kU16);
-  if (!tensor) d.source(4, d.operand(2), ScalarType::kU32);
-  second_address(d, 2, d.operand(1), Space::kGlobal, source);
-  if (second_address(d, 3, d.operand(barrier), Space::kShared, bar)) op.element_bytes |= kBarrierAddress64;
-  main_address(d, d.operand(0), Space::kShared);
-  put_displacements(d, source, bar);
-  if (tensor) coordinates(d, d.operand(1), rank);
-}
-// [dst], [src]{, size}{, policy} for stores; the tensor map is the first operand.
-void store_operands(Decoder& d, bool tensor, int rank, bool policy) {
-  Op& op = d.op();
-  op.handler = &bulk_store;
-  op.element_bytes = tensor ? kTensorBox : 0;
-  const std::size_t count = (tensor ? 2u : 3u) + policy;
-  d.want_operands(count, count);
-  if (d.failed()) return;
-  std::int64_t target;
-  if (!tensor) d.source(4, d.operand(2), ScalarType::kU32);
-  second_address(d, 2, d.operand(0), Space::kGlobal, target);
-  main_address(d, d.operand(1), Space::kShared);
-  put_displacements(d, target, 0);
-  if (tensor) coordinates(d, d.operand(0), rank);
-}
-// [dst], [src], size, [mbar]: shared::cta -> shared::cluster
-void between_operands(Decoder& d) {
-  Op& op = d.op();
-  op.handler = &bulk_between;
-  d.want_operands(4, 4);
-  if (d.failed()) return;
-  std::int64_t source, bar;
-  d.source(4, d.operand(2), ScalarType::kU32);
-  if (second_address(d, 2, d.operand(1), Space::kShared, source)) op.element_bytes |= kSourceAddress64;
-  if (second_address(d, 3, d.operand(3), Space::kShared, bar)) op.element_bytes |= kBarrierAddress64;
-  main_address(d, d.operand(0), Space::kShared);
-  put_displacements(d, source, bar);
-}
-
-// cp.async.bulk.tensor...
-void copy_tensor(Decoder& d) {
-  const int rank = take_dimensions(d);
-  if (d.failed()) return;
-  if (d.take_one_of({"shared::cluster", "shared::cta"}) >= 0) {
-    d.require("global");
-    take_tile(d);
-    d.require("mbarrier::complete_tx::bytes");
-    const bool multicast = d.take("multicast::cluster");
-    return load_operands(d, true, rank, multicast, d.take("L2::cache_hint"));
-  }
-  d.require("global");
-  d.require("shared::cta");
-  take_tile(d);
-  d.require("bulk_group");
-  store_operands(d, true, rank, d.take("L2::cache_hint"));
-}
-
-// cp.async.bulk.prefetch{.tensor.Nd}.L2...: a hint, whose operands must be right all the same.
-void prefetch_bulk(Decoder& d) {
-  d.op().handler = &no_operation;
-  const bool tensor = d.take("tensor");
-  const int rank = tensor ? take_dimensions(d) : 0;
-  d.require("L2");
-  d.require("global");
-  if (tensor) take_tile(d);
-  const bool policy = d.take("L2::cache_hint");
-  d.want_operands((tensor ? 1u : 2u) + policy, (tensor ? 1u : 2u) + policy);
-  if (d.failed()) return;
-  std::int64_t unused;
-  second_address(d, 2, d.operand(0), Space::kGlobal, unused);
-  if (tensor)
-    coordinates(d, d.operand(0), rank);
-  else
-    d.source(4, d.operand(1), ScalarType::kU32);
-}
-
 }  // namespace
-
-void copy_bulk(Decoder& d) {
-  d.need_target(90);
-  d.program().uses_async = true;
-  Op& op = d.op();
-  if (d.take("commit_group")) {
-    op.handler = &bulk_commit;
-    return d.want_operands(0, 0);
-  }
-  if (d.take("wait_group")) {
-    op.handler = &bulk_wait;
-    op.flags = d.take("read");
-    d.want_operands(1, 1);
-    if (!d.failed()) op.immediate = d.integer(d.operand(0), 0, 1 << 20);
-    return;
-  }
-  if (d.take("tensor")) return copy_tensor(d);
-  if (d.take("prefetch")) return prefetch_bulk(d);
-  if (d.take_one_of({"shared::cluster", "shared::cta"}) >= 0) {
-    const bool from_shared = d.take("shared::cta");
-    if (!from_shared) d.require("global");
-    d.require("mbarrier::complete_tx::bytes");
-    if (from_shared) return between_operands(d);
-    const bool multicast = d.take("multicast::cluster");
-    return load_operands(d, false, 0, multicast, d.take("L2::cache_hint"));
-  }
-  d.require("global");
-  d.require("shared::cta");
-  d.require("bulk_group");
-  store_operands(d, false, 0, d.take("L2::cache_hint"));
-}
-
-// cp.reduce.async.bulk.dst.src.completion{.hint}.op.type; with .tensor the type is the map's.
-void reduce_bulk(Decoder& d) {
-  d.need_target(90);
-  d.program().uses_async = true;
-  d.require("async");
-  d.require("bulk");
-  Op& op = d.op();
-  if (d.take("tensor")) {
-    const int rank = take_dimensions(d);
-    d.require("global");
-    d.require("shared::cta");
-    if (d.failed()) return;
-    const int reduction = take_reduction(d);
-    take_tile(d);
-    d.require("bulk_group");
-    if (d.failed()) return;
-    d.program().ordered_ctas = true;
-    store_operands(d, true, rank, d.take("L2::cache_hint"));
-    op.member_slot = static_cast<std::uint8_t>(1 + reduction);
-    return;
-  }
-  const bool to_shared = d.take("shared::cluster");
-  if (!to_shared) d.require("global");
-  d.require("shared::cta");
-  d.require(to_shared ? "mbarrier::complete_tx::bytes" : "bulk_group");
-  const bool policy = !to_shared && d.take("L2::cache_hint");
-  if (d.failed()) return;
-  const int reduction = take_reduction(d);
-  d.take("noftz");
-  const ScalarType type = d.take_type();
-  if (d.failed()) return;
-  op.function = reinterpret_cast<const void*>(reduce_function(kReductions[reduction], type));
-  if (op.function == nullptr) return d.fail("this combination of types does not exist");
-  if (to_shared) return between_operands(d);
-  d.program().ordered_ctas = true;
-  store_operands(d, false, 0, policy);
-}
 
 // cp.async.mbarrier.arrive{.noinc}{.shared{::cta}}.b64 [addr]
 void copy_mbarrier_arrive(Decoder& d) {
@@ -357,53 +141,6 @@ void copy_mbarrier_arrive(Decoder& d) {
   d.op().handler = &mbarrier_copies_arrive;
   main_address(d, d.operand(0), space);
   if (no_increment) d.op().flags |= kNoIncrement;
-}
-
-namespace {
-
-// [a], b, [mbar]
-void async_operands(Decoder& d, ScalarType type, std::size_t count) {
-  Op& op = d.op();
-  op.handler = &store_async;
-  op.element_bytes = static_cast<std::uint8_t>(ptx::size_bytes(type));
-  op.count = static_cast<std::uint8_t>(count);
-  d.want_operands(3, 3);
-  if (d.failed()) return;
-  std::int64_t bar;
-  op.slot[5] = second_address(d, 3, d.operand(2), Space::kShared, bar);
-  main_address(d, d.operand(0), Space::kShared);
-  put_displacements(d, 0, bar);
-  op.extra = static_cast<std::uint32_t>(d.program().extra.size());
-  if (d.extra(d.operand(1), type, count, false, true) == Width::kLong) op.flags |= kWideRegisters;
-}
-void async_words(Decoder& d) {
-  d.need_target(90);
-  d.program().uses_async = true;
-  d.take("weak");
-  if (d.take("relaxed")) take_scope(d);
-  take_shared(d);
-  d.require("mbarrier::complete_tx::bytes");
-}
-
-}  // namespace
-
-void st_async(Decoder& d) {
-  async_words(d);
-  const std::size_t count = d.take("v2") ? 2 : d.take("v4") ? 4 : 1;
-  const ScalarType type = d.take_type_of({ScalarType::kB32, ScalarType::kU32, ScalarType::kS32, ScalarType::kF32, ScalarType::kB64, ScalarType::kU64, ScalarType::kS64, ScalarType::kF64});
-  if (d.failed()) return;
-  if (count == 4 && ptx::size_bits(type) == 64) return d.fail("a vector of this size does not exist");
-  async_operands(d, type, count);
-}
-void red_async(Decoder& d) {
-  async_words(d);
-  if (d.failed()) return;
-  const int reduction = take_reduction(d);
-  const ScalarType type = d.take_type_of({ScalarType::kB32, ScalarType::kU32, ScalarType::kS32, ScalarType::kU64, ScalarType::kS64, ScalarType::kB64});
-  if (d.failed()) return;
-  d.op().function = reinterpret_cast<const void*>(reduce_function(kReductions[reduction], type));
-  if (d.op().function == nullptr) return d.fail("this combination of types does not exist");
-  async_operands(d, type, 1);
 }
 
 // barrier.cluster.arrive{.release, .relaxed}{.aligned}; barrier.cluster.wait{.acquire}{.aligned}

@@ -1,6 +1,7 @@
 // The exact text of findings about mbarriers, bulk copies, proxies and clusters, each from a kernel that has the fault, with a twin that has not.
 #include <cstring>
 
+#include "tests/diagnostics/sim/twins.h"
 #include "tests/support/catch.h"
 #include "tests/unit/sim/micro_kernel.h"
 
@@ -30,18 +31,7 @@ Launched run(const Case& c, const std::string& body) {
                 {.grid_x = c.cluster, .threads = c.threads, .cluster_x = c.cluster}, parameters);
 }
 
-void check(const Case& c) {
-  INFO(c.kind);
-  const Launched good = run(c, c.good);
-  INFO("good: " << good.status.message());
-  CHECK(good.status.ok());
-  CHECK(good.report.diagnostics.empty());
-  const Launched bad = run(c, c.bad);
-  INFO("bad: " << bad.status.message());
-  CHECK(bad.status.code() == ErrorCode::kCheckFailed);
-  REQUIRE(bad.find(c.kind) != nullptr);
-  CHECK(bad.find(c.kind)->message == c.message);
-}
+void check(const Case& c) { check_twins(c.kind, c.message, run(c, c.good), run(c, c.bad)); }
 
 // Line 15: thread 0 makes a barrier and copies 64 bytes of `in` to the buffer; 16: all wait for it.
 const std::string kInit = "@%p1 bra I; mbarrier.init.shared::cta.b64 [%r3], 1; fence.mbarrier_init.release.cluster; ";

@@ -1,4 +1,5 @@
 // The exact text of every finding of the simulated device, each from a kernel that has the fault, with a twin that has not.
+#include "tests/diagnostics/sim/twins.h"
 #include "tests/support/catch.h"
 #include "tests/unit/sim/micro_kernel.h"
 
@@ -22,20 +23,7 @@ Launched run(const Case& c, const std::string& body) {
                 {a.address(), b.address()}, c.dynamic_shared);
 }
 
-void check(const Case& c) {
-  INFO(c.kind);
-  const Launched good = run(c, c.good);
-  INFO("good: " << good.status.message());
-  CHECK(good.status.ok());
-  CHECK(good.report.diagnostics.empty());
-  const Launched bad = run(c, c.bad);
-  INFO("bad: " << bad.status.message());
-  CHECK(bad.status.code() == ErrorCode::kCheckFailed);
-  CHECK(bad.report.failed());
-  REQUIRE(bad.find(c.kind) != nullptr);
-  CHECK(bad.find(c.kind)->message == c.message);
-  CHECK(bad.status.message() == bad.report.diagnostics[0].message);
-}
+void check(const Case& c) { check_twins(c.kind, c.message, run(c, c.good), run(c, c.bad)); }
 
 const char* const kShared = ".shared .align 16 .b8 buffer[256];";
 

@@ -4,9 +4,19 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 
 namespace bsgen::sim::test {
+
+// A file of the folder of test kernels.
+inline std::string read_kernel(const std::string& name) {
+  std::ifstream file(std::string(BSGEN_SIM_KERNELS) + "/" + name);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
 
 // The few functions of NVRTC that these tests need.
 class Nvrtc {

@@ -3,9 +3,7 @@
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <random>
-#include <sstream>
 
 #include "tests/support/catch.h"
 #include "tests/unit/sim/micro_kernel.h"
@@ -14,13 +12,6 @@
 namespace bsgen::sim::test {
 namespace {
 
-std::string read(const std::string& name) {
-  std::ifstream file(std::string(BSGEN_SIM_KERNELS) + "/" + name);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 // C = A B^T with a three-stage cp.async pipeline; `edit` changes the source first.
 struct Gemm {
   Launched launched;
@@ -28,7 +19,7 @@ struct Gemm {
   double worst = 0;
 };
 Gemm run_gemm(Nvrtc& nvrtc, int arch, Timing timing, const std::string& from = "", const std::string& to = "") {
-  std::string source = read("gemm.cu");
+  std::string source = read_kernel("gemm.cu");
   if (!from.empty()) {
     REQUIRE(source.find(from) != std::string::npos);
     source.replace(source.find(from), from.size(), to);
@@ -95,7 +86,7 @@ TEST_CASE("missing_synchronisation_in_the_gemm_is_found_even_where_the_result_is
 TEST_CASE("scalar_kernels_from_nvrtc_execute_for_every_architecture") {
   Nvrtc nvrtc;
   if (!nvrtc.found()) BSGEN_SKIP("libnvrtc is not installed");
-  const std::string source = read("scalar.cu");
+  const std::string source = read_kernel("scalar.cu");
   for (int arch : {75, 80, 90, 100, 120}) {
     const std::string ptx = nvrtc.compile(source, arch);
     REQUIRE(!ptx.empty());

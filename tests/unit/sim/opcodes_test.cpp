@@ -4,7 +4,6 @@
 
 #include <bit>
 #include <cmath>
-#include <fstream>
 #include <functional>
 #include <sstream>
 
@@ -15,16 +14,9 @@
 namespace bsgen::sim::test {
 namespace {
 
-std::string read(const std::string& name) {
-  std::ifstream file(std::string(BSGEN_SIM_KERNELS) + "/" + name);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 // Instructions of the corpus that exist for `arch`: "90a" takes those of 75, 80, 89 and 90a.
 std::vector<std::string> corpus(const std::string& arch) {
-  std::istringstream lines(read("opcodes.txt"));
+  std::istringstream lines(read_kernel("opcodes.txt"));
   std::vector<std::string> found;
   for (std::string line; std::getline(lines, line);) {
     if (line.empty() || line[0] == '#') continue;
@@ -147,7 +139,7 @@ TEST_CASE("ordinary_cuda_runs_as_cpp_says_on_every_architecture") {
        }},
       {"atomics", [](int) { return 31 * 32 / 2 + 16 + 16; }},
   };
-  const std::string source = read("features.cu");
+  const std::string source = read_kernel("features.cu");
   for (const char* arch : {"75", "80", "90", "100", "120"}) {
     const std::string ptx = nvrtc.compile(source, fmt::format("compute_{}", arch));
     REQUIRE(!ptx.empty());
@@ -179,7 +171,7 @@ TEST_CASE("a_failed_assertion_is_a_finding_with_its_place") {
   auto sim = device("sm_90");
   KernelImage image;
   image.entry = "asserts";
-  image.ptx = nvrtc.compile(read("features.cu"), "compute_90");
+  image.ptx = nvrtc.compile(read_kernel("features.cu"), "compute_90");
   auto function = sim->load(image, 0);
   REQUIRE(function.ok());
   const auto memory = *sim->allocate(128);
