@@ -169,10 +169,12 @@ TEST_CASE("a_run_brings_its_prediction_its_occupancy_and_the_heat_of_its_lines")
   PageRun& run = input.run.emplace();
   run.verdict.passed = true;
   run.report.instructions.resize(3);
-  run.report.instructions[0] = {.ptx_line = 2, .kind = sim::InstructionClass::kInteger, .executions = 300, .active_lanes = 4800};
-  run.report.instructions[1] = {.ptx_line = 3, .kind = sim::InstructionClass::kShared, .executions = 100, .active_lanes = 3200, .waits = 2,
-                                .shared_wavefronts = 225, .shared_wavefronts_ideal = 100};
-  run.report.instructions[2] = {.ptx_line = 4};  // never executed
+  sim::InstructionProfile& integer = run.report.instructions[0];
+  integer.ptx_line = 2, integer.kind = sim::InstructionClass::kInteger, integer.executions = 300, integer.active_lanes = 4800;
+  sim::InstructionProfile& shared = run.report.instructions[1];
+  shared.ptx_line = 3, shared.kind = sim::InstructionClass::kShared, shared.executions = 100, shared.active_lanes = 3200, shared.waits = 2;
+  shared.shared_wavefronts = 225, shared.shared_wavefronts_ideal = 100;
+  run.report.instructions[2].ptx_line = 4;  // never executed
   const Json model = page_model(input)["run"];
   // An SM issues four warp instructions a clock and serves one wavefront: 75 clocks and 225.
   REQUIRE(model["heat"].size() == 2);
