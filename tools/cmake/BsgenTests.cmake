@@ -5,9 +5,10 @@
 #     the name of the folder that declares them (tests/unit/cache: "unit" and "cache"), so `ctest -L cache` runs all there
 #     is about the cache. Build targets: NAME, tests-<label>, tests-<folder>. A case that prints "SKIPPED: reason"
 #     (tests/support/catch.h) counts as skipped.
-#   bsgen_fuzz(NAME SOURCES a.cpp ... LINK lib ... [CORPUS dir])
-#     A libFuzzer target (LLVMFuzzerTestOneInput), built with BSGEN_FUZZ=ON only; the CTest entry fuzz.<NAME> runs it for
-#     FUZZ_SECONDS (environment; default 5) over the files of CORPUS and what earlier runs found.
+#   bsgen_fuzz(NAME SOURCES a.cpp ... LINK lib ... CORPUS dir)
+#     A fuzz target (LLVMFuzzerTestOneInput). With BSGEN_FUZZ=ON it is built with libFuzzer, and the CTest entry fuzz.<NAME>
+#     runs it for FUZZ_SECONDS (environment; default 5) over the files of CORPUS and what earlier runs found; in every other
+#     build the entry runs it once over each file of CORPUS.
 find_package(Catch2 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -57,19 +58,19 @@ function(bsgen_test name)
 endfunction()
 
 function(bsgen_fuzz name)
-  if(NOT BSGEN_FUZZ)
-    return()
-  endif()
   cmake_parse_arguments(F "" "CORPUS" "SOURCES;LINK" ${ARGN})
+  cmake_path(ABSOLUTE_PATH F_CORPUS BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   add_executable(${name} ${F_SOURCES})
   target_link_libraries(${name} PRIVATE bsgen_headers ${F_LINK})
-  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
-  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  if(F_CORPUS)
-    cmake_path(ABSOLUTE_PATH F_CORPUS BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  if(BSGEN_FUZZ)
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME fuzz.${name} COMMAND ${bsgen_SOURCE_DIR}/tools/cmake/run_fuzzer $<TARGET_FILE:${name}>
+      ${CMAKE_BINARY_DIR}/fuzz/${name} ${F_CORPUS})
+  else()
+    target_sources(${name} PRIVATE ${bsgen_SOURCE_DIR}/tests/support/replay_corpus.cpp)
+    add_test(NAME fuzz.${name} COMMAND ${name} ${F_CORPUS})
   endif()
-  add_test(NAME fuzz.${name} COMMAND ${bsgen_SOURCE_DIR}/tools/cmake/run_fuzzer $<TARGET_FILE:${name}>
-    ${CMAKE_BINARY_DIR}/fuzz/${name} ${F_CORPUS})
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 3600)
   bsgen_group_test(${name} fuzz)
 endfunction()

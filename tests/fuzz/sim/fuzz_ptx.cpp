@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!program) continue;
     // Every place that an op names lies inside the register file, every target inside the program.
     require(program->ops.size() == flat->body.size() + 1);
-    for (const Op& op : program->ops) {
+    for (const sim::Op& op : program->ops) {
       require(op.guard == kNoGuard || op.guard < program->register_file_bytes);
       if (op.kind == OpKind::kBranch) require(op.target < program->ops.size());
       if (op.kind == OpKind::kPlain) require(op.handler != nullptr);
