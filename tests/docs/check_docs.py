@@ -2,7 +2,8 @@
 """Holds the documentation to its word. Run from the repository's root.
 
     check_docs.py paths          every link and every path in `backticks` exists
-    check_docs.py excerpts       each ```cpp block in docs/tutorial stands in one of its programs, line for line
+    check_docs.py excerpts       each ```cpp block in docs/tutorial stands in one of its programs, line for line; so do the ```c and
+                                 ```cmake blocks of docs/guide, in docs/guide/embed
     check_docs.py environment    docs/reference/environment.md is what options.def says (--write: make it so)
     check_docs.py commands PAGE --bin DIR --work DIR
                                  each ```sh run block runs without an error; build/bin/ stands for --bin, OUT/ for --work
@@ -52,13 +53,13 @@ def squeeze(text):
 
 
 def check_excerpts():
-    folder = ROOT / "docs/tutorial"
-    programs = [squeeze(program.read_text()) for program in folder.glob("*.cpp")]
-    for page in folder.glob("*.md"):
-        for block in fences(page.read_text(), "cpp"):
-            lines = squeeze(block)
-            if not any(program[i : i + len(lines)] == lines for program in programs for i in range(len(program))):
-                yield f"{page.relative_to(ROOT)}: no program holds the lines from '{lines[0]}' to '{lines[-1]}'"
+    for folder, info, pattern in (("tutorial", "cpp", "*.cpp"), ("guide", "c", "embed/*.c"), ("guide", "cmake", "embed/CMakeLists.txt")):
+        programs = [squeeze(program.read_text()) for program in (ROOT / "docs" / folder).glob(pattern)]
+        for page in (ROOT / "docs" / folder).glob("*.md"):
+            for block in fences(page.read_text(), info):
+                lines = squeeze(block)
+                if not any(program[i : i + len(lines)] == lines for program in programs for i in range(len(program))):
+                    yield f"{page.relative_to(ROOT)}: no program holds the lines from '{lines[0]}' to '{lines[-1]}'"
 
 
 def environment_table():

@@ -1,4 +1,5 @@
 # Build settings shared by every part, and the three functions that parts are declared with.
+include(GNUInstallDirs)
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -11,6 +12,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 option(BSGEN_TESTS "build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(BSGEN_INSTALL "make the install target" ${PROJECT_IS_TOP_LEVEL})
 option(BSGEN_FUZZ "build the libFuzzer targets (clang)" OFF)
 option(BSGEN_PORTABLE "link everything but glibc statically, for tools/portable" OFF)
 set(BSGEN_SANITIZE "" CACHE STRING "sanitizers to build with: address,undefined or thread")
@@ -37,7 +39,10 @@ target_link_libraries(bsgen_fmt INTERFACE $<IF:$<BOOL:${BSGEN_PORTABLE}>,fmt::fm
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 add_library(bsgen_headers INTERFACE)
-target_include_directories(bsgen_headers INTERFACE ${bsgen_SOURCE_DIR}/include ${bsgen_SOURCE_DIR})
+target_include_directories(bsgen_headers INTERFACE
+  $<BUILD_INTERFACE:${bsgen_SOURCE_DIR}/include> $<BUILD_INTERFACE:${bsgen_SOURCE_DIR}>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/bsgen/stages>)
+target_compile_features(bsgen_headers INTERFACE cxx_std_20)
 target_compile_definitions(bsgen_headers INTERFACE BSGEN_VERSION="${PROJECT_VERSION}")
 
 # The parts of the tree, in order.
