@@ -11,13 +11,17 @@
 // hardware. `.ftz` flushes subnormal inputs and results to zero, sign kept. NaN results are
 // canonical.
 //
-//   instruction          bound in the PTX ISA
-//   rcp.approx           2^-23 relative           sqrt.approx          2^-23 relative
-//   rsqrt.approx         2^-22.9 relative         ex2.approx           2 ulp
-//   lg2.approx           2^-22 absolute in (0.5, 2), 2^-22 relative elsewhere
-//   sin/cos.approx       2^-20.5 absolute in [-2 pi, 2 pi], 2^-14.7 in [-100 pi, 100 pi]
-//   tanh.approx.f32      2^-11 relative           div.approx, div.full 2 ulp
-//   ex2.approx.f16/bf16  2^-9.9 / 2^-7 relative   tanh.approx.f16/bf16 2^-10.987 / 2^-8 absolute
+//   instruction          bound in the PTX ISA 8.7                                          section
+//   rcp.approx           1 ulp                                                             9.7.3.13
+//   sqrt.approx          2^-23 relative                                                    9.7.3.15
+//   rsqrt.approx         2^-22.9 relative                                                  9.7.3.16
+//   sin, cos.approx      2^-20.5 absolute in [-2 pi, 2 pi], 2^-14.7 in [-100 pi, 100 pi]   9.7.3.18, 19
+//   lg2.approx           2^-22 absolute in (0.5, 2), 2^-22 relative elsewhere              9.7.3.20
+//   ex2.approx           2 ulp of the correctly rounded result                             9.7.3.21
+//   tanh.approx.f32      2^-11 relative                                                    9.7.3.22
+//   div.approx, full     2 ulp; approx with a divisor in [2^-126, 2^126]                   9.7.3.8
+//   tanh.approx.f16      2^-10.987 absolute; .bf16: 2^-8                                   9.7.4.9
+//   ex2.approx.f16       2^-9.9 relative; .ftz.bf16: 2^-7                                  9.7.4.10
 #pragma once
 
 #include "runtime/sim/exec/fp_convert.h"
