@@ -14,8 +14,8 @@ struct Shape {
   std::string_view name;
   int m, k;
 };
-constexpr Shape kShapes[] = {{"m16n8k4", 16, 4}, {"m16n8k8", 16, 8}, {"m16n8k16", 16, 16}, {"m16n8k32", 16, 32}, {"m16n8k64", 16, 64},
-                             {"m8n8k4", 8, 4}, {"m8n8k16", 8, 16}, {"m8n8k32", 8, 32}};
+constexpr Shape kShapes[] = {{"m16n8k4", 16, 4}, {"m16n8k8", 16, 8}, {"m16n8k16", 16, 16}, {"m16n8k32", 16, 32}, {"m16n8k64", 16, 64}, {"m16n8k128", 16, 128}, {"m16n8k256", 16, 256},
+                             {"m8n8k4", 8, 4}, {"m8n8k16", 8, 16}, {"m8n8k32", 8, 32}, {"m8n8k128", 8, 128}};
 
 enum class Kind : std::uint8_t { kFloat, kInteger, kDouble };
 struct OperandType {
@@ -28,7 +28,7 @@ struct OperandType {
 constexpr OperandType kTypes[] = {
     {"f16", Kind::kFloat, MmaType::kF16, 16, true},   {"bf16", Kind::kFloat, MmaType::kBf16, 16, true}, {"tf32", Kind::kFloat, MmaType::kTf32, 32, true},
     {"e4m3", Kind::kFloat, MmaType::kE4m3, 8, true},  {"e5m2", Kind::kFloat, MmaType::kE5m2, 8, true},  {"s8", Kind::kInteger, MmaType::kF16, 8, true},
-    {"u8", Kind::kInteger, MmaType::kF16, 8, false},  {"s4", Kind::kInteger, MmaType::kF16, 4, true},   {"u4", Kind::kInteger, MmaType::kF16, 4, false},
+    {"u8", Kind::kInteger, MmaType::kF16, 8, false},  {"s4", Kind::kInteger, MmaType::kF16, 4, true},   {"u4", Kind::kInteger, MmaType::kF16, 4, false},  {"b1", Kind::kInteger, MmaType::kF16, 1, false},
     {"f64", Kind::kDouble, MmaType::kF16, 64, true}};
 const OperandType* take_operand_type(Decoder& d) {
   for (const OperandType& row : kTypes)
@@ -73,7 +73,7 @@ void float_mma(Decoder& d, const OperandType& a, const OperandType& b, AccType r
   op.slot[2] = num_b;
 }
 
-// mma.sync.aligned.shape.row.col{.satfinite}.dtype.atype.btype.ctype d, a, b, c
+// mma.sync.aligned.shape.row.col{.satfinite}.dtype.atype.btype.ctype{.xor.popc, .and.popc} d, a, b, c
 void mma(Decoder& d) {
   d.require("sync");
   d.require("aligned");
@@ -103,10 +103,18 @@ void mma(Decoder& d) {
       const int widest = 512 / (a->bits * shape->m / 8);  // k of two registers a lane for 16 rows, of one for 8
       const bool exists = shape->m == 8 ? shape->k == 128 / a->bits : shape->k == widest || shape->k == widest / 2;
       if (!exists || shape->k < 128 / a->bits) return d.fail("this combination of types does not exist");
-      d.need_target(shape->m == 8 ? 75 : 80);
+      bool conjunction = false;
+      if (a->bits == 1) {
+        if (saturates) return d.fail("this combination of types does not exist");
+        conjunction = d.take("and");
+        if (!conjunction) d.require("xor");
+        d.require("popc");
+        if (d.failed()) return;
+      }
+      d.need_target(shape->m == 8 && !conjunction ? 75 : 80);
       d.op().handler = &integer_multiply;
-      d.op().immediate = integer_mma_mode({static_cast<std::uint8_t>(shape->m), static_cast<std::uint8_t>(shape->k), static_cast<std::uint8_t>(a->bits),
-                                           a->is_signed, b->is_signed, saturates});
+      d.op().immediate = integer_mma_mode({static_cast<std::uint8_t>(shape->m), static_cast<std::uint16_t>(shape->k), static_cast<std::uint8_t>(a->bits),
+                                           a->is_signed, b->is_signed, saturates, conjunction});
       return take_registers(d, ScalarType::kB32, ScalarType::kB32, count(shape->m * shape->k), count(8 * shape->k), static_cast<std::size_t>(shape->m / 4));
     }
     case Kind::kDouble:

@@ -8,13 +8,14 @@
 namespace bsgen::sim {
 
 std::int64_t integer_mma_mode(const IntegerMmaShape& shape) {
-  return shape.m | shape.k << 8 | shape.bits << 16 | shape.a_signed << 24 | shape.b_signed << 25 | shape.saturate << 26;
+  return shape.m | shape.bits << 8 | shape.k << 16 | std::int64_t{shape.a_signed} << 32 | std::int64_t{shape.b_signed} << 33 | std::int64_t{shape.saturate} << 34 |
+         std::int64_t{shape.conjunction} << 35;
 }
 
 void integer_multiply(Warp& warp, const Op& op) {
-  const auto mode = static_cast<std::uint32_t>(op.immediate);
-  const IntegerMmaShape shape{static_cast<std::uint8_t>(mode), static_cast<std::uint8_t>(mode >> 8), static_cast<std::uint8_t>(mode >> 16),
-                              (mode >> 24 & 1) != 0, (mode >> 25 & 1) != 0, (mode >> 26 & 1) != 0};
+  const std::int64_t mode = op.immediate;
+  const IntegerMmaShape shape{static_cast<std::uint8_t>(mode), static_cast<std::uint16_t>(mode >> 16), static_cast<std::uint8_t>(mode >> 8),
+                              (mode >> 32 & 1) != 0, (mode >> 33 & 1) != 0, (mode >> 34 & 1) != 0, (mode >> 35 & 1) != 0};
   const std::uint32_t* registers = warp.cta->launch->program->extra.data() + op.extra;
   const int num_c = shape.m / 4, num_a = shape.m * shape.k * shape.bits / 1024, num_b = shape.k * shape.bits / 128;
   alignas(64) std::uint32_t result[4][kLanes];  // d may be registers of a or b

@@ -1,6 +1,7 @@
 #include "runtime/sim/exec/tensor_core_integer.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 namespace bsgen::sim {
@@ -19,9 +20,25 @@ void unpack(const std::uint32_t* lanes, int bits, bool is_signed, std::int16_t* 
     }
 }
 
+// A register holds 32 bits of k of one row; sums of at most 256 ones.
+void bit_mma(const IntegerMmaShape& shape, const Lanes* a, const Lanes* b, const Lanes* c, const MutableLanes* d) {
+  for (int row = 0; row < shape.m; ++row)
+    for (int n = 0; n < 8; ++n) {
+      std::uint32_t sum = 0;
+      for (int r = 0; r < shape.k / 128; ++r)
+        for (int t = 0; t < 4; ++t) {
+          const std::uint32_t x = a[row / 8 + shape.m / 8 * r][4 * (row % 8) + t], y = b[r][4 * n + t];
+          sum += static_cast<std::uint32_t>(std::popcount(shape.conjunction ? x & y : x ^ y));
+        }
+      const int reg = 2 * (row / 8) + n % 2, lane = 4 * (row % 8) + n / 2;
+      d[reg][lane] = c[reg][lane] + sum;
+    }
+}
+
 }  // namespace
 
 void integer_mma(const IntegerMmaShape& shape, const Lanes* a, const Lanes* b, const Lanes* c, const MutableLanes* d) {
+  if (shape.bits == 1) return bit_mma(shape, a, b, c, d);
   const int per_register = 128 / shape.bits, num_registers = shape.k / per_register, halves = shape.m / 8;  // k of a row in one register
   alignas(64) std::int16_t rows[16][kMaxK], columns[8][kMaxK];
   for (int row = 0; row < shape.m; ++row)

@@ -17,6 +17,7 @@ struct Shape {
   int m, k, bits;     // of an operand
   int arch;
   int accumulator_bits = 32;
+  std::string ending = "";  // behind the types
 };
 
 // A, B and C as matrices of bit patterns, D the same way.
@@ -76,7 +77,7 @@ Launched run_mma(const Shape& s, const Matrices& in, std::vector<std::uint64_t>&
   for (int i = 0; i < num_a; ++i) body += fmt::format("ld.global.{} %a{}, [%rd1+{}];\n", word, i, 8 * i);
   for (int i = 0; i < num_b; ++i) body += fmt::format("ld.global.{} %b{}, [%rd1+{}];\n", word, i, 8 * (num_a + i));
   for (int i = 0; i < num_c; ++i) body += fmt::format("ld.global.{} %c{}, [%rd1+{}];\n", sum, i, 8 * (num_a + num_b + i));
-  body += fmt::format("mma.sync.aligned.m{}n8k{}.row.col.{} {}, {}, {}, {};\n", s.m, s.k, s.types, list('d', num_c), list('a', num_a),
+  body += fmt::format("mma.sync.aligned.m{}n8k{}.row.col.{}{} {}, {}, {}, {};\n", s.m, s.k, s.types, s.ending, list('d', num_c), list('a', num_a),
                       list('b', num_b), list('c', num_c));
   for (int i = 0; i < num_c; ++i) body += fmt::format("st.global.{} [%rd1+{}], %d{};\n", sum, 8 * (num_a + num_b + num_c + i), i);
   auto sim = device(fmt::format("sm_{}", s.arch));
@@ -136,6 +137,23 @@ TEST_CASE("integer_mma_sums_exactly_in_every_shape_and_saturates_where_it_is_tol
                 return static_cast<std::uint64_t>(static_cast<std::uint32_t>(sum));
               });
         }
+    }
+}
+
+TEST_CASE("1_bit_mma_counts_the_ones_of_xor_or_and_in_every_shape") {
+  for (const bool conjunction : {false, true})
+    for (const auto& [m, k] : {std::pair(8, 128), std::pair(16, 128), std::pair(16, 256)}) {
+      const Shape s{"s32.b1.b1.s32", m, k, 1, 80, 32, conjunction ? ".and.popc" : ".xor.popc"};
+      compare(
+          s, [](auto& random, bool) { return random() & 1; }, [](auto& random) { return random() & 0xffffffff; },
+          [&, k = k](const Matrices& in, int row, int n) {
+            std::uint64_t sum = in.c[static_cast<std::size_t>(row * 8 + n)];
+            for (int i = 0; i < k; ++i) {
+              const std::uint64_t x = in.a[static_cast<std::size_t>(row * k + i)], y = in.b[static_cast<std::size_t>(i * 8 + n)];
+              sum += conjunction ? x & y : x ^ y;
+            }
+            return sum & 0xffffffff;
+          });
     }
 }
 
