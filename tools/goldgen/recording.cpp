@@ -1,38 +1,58 @@
 #include "tools/goldgen/recording.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
-#include <fstream>
+#include <cstring>
 #include <map>
-#include <sstream>
 
 #include "compiler/support/hash.h"
+#include "tools/goldgen/kernels.h"
 
 namespace bsgen::goldens {
 namespace {
 
-std::string digest_of(const std::vector<std::uint32_t>& words) { return hash_bytes(std::as_bytes(std::span(words))).hex(); }
-
 // Of what is asked, whatever the architecture is.
 std::string question_of(const Case& c, const std::vector<std::uint32_t>& inputs) {
-  return hash_text(fmt::format("{}|{}|{}|{}", c.body, c.outputs, c.tiles, digest_of(inputs))).short_hex();
+  std::string text = fmt::format("{}|{}|{}|{}|{}|{}", c.body, c.outputs, c.tiles, c.threads, c.words(), digest_of(inputs));
+  if (const auto& m = c.map) {
+    text += fmt::format("|{} {} {} {}", static_cast<int>(m->type), m->rank, static_cast<int>(m->swizzle), static_cast<int>(m->fill));
+    for (int d = 0; d < m->rank; ++d) text += fmt::format(" {} {} {} {}", m->dims[d], d > 0 ? m->strides[d - 1] : 0, m->box[d], m->element_strides[d]);
+  }
+  return hash_text(text).short_hex();
 }
 
-Status bad(const std::string& path, const std::string& what) { return Status(ErrorCode::kInvalidArgument, fmt::format("goldens: {}: {}", path, what)); }
+// Whose word it is, where every thread stores its own.
+std::string place_of(const Case& c, std::size_t word) {
+  if (c.output_words > 0) return "";
+  const auto threads = static_cast<std::size_t>(c.threads), outputs = static_cast<std::size_t>(c.outputs);
+  return fmt::format(" (cta {}, thread {}, %o{})", word / threads / outputs, word % threads, word / threads % outputs);
+}
 
-// Steps between two floats on the line of all floats; equal NaN are 0 apart.
-std::uint32_t apart(std::uint32_t a, std::uint32_t b) {
-  const auto line = [](std::uint32_t x) { return x >> 31 ? 0x80000000u - (x & 0x7fffffff) : 0x80000000u + x; };
-  const auto is_nan = [](std::uint32_t x) { return (x & 0x7fffffff) > 0x7f800000; };
-  if (is_nan(a) || is_nan(b)) return is_nan(a) && is_nan(b) ? 0 : ~0u;
-  return line(a) > line(b) ? line(a) - line(b) : line(b) - line(a);
+void compare_words(const Case& c, const Answer& answer, const Answer& recorded, Comparison& made) {
+  const std::size_t count = std::min(answer.words.size(), recorded.words.size());
+  std::size_t different = 0, equal = 0, first = 0;
+  for (std::size_t i = count; i-- > 0;) {
+    equal += answer.words[i] == recorded.words[i];
+    const bool right = c.bound ? can_both_be_right(*c.bound, answer.words[i], recorded.words[i]) : answer.words[i] == recorded.words[i];
+    if (!right) ++different, first = i;
+  }
+  if (different > 0)
+    made.differences.push_back(fmt::format("{}: {} of {} words {}, first word {}{}: {:08x}, recorded {:08x}", recorded.name, different, count,
+                                           c.bound ? "lie further apart than the PTX ISA allows" : "differ", first, place_of(c, first), answer.words[first], recorded.words[first]));
+  else if (answer.num_words != recorded.num_words || count < answer.words.size())
+    made.differences.push_back(fmt::format("{}: {} words, recorded {} of {}", recorded.name, answer.num_words, recorded.words.size(), recorded.num_words));
+  else if (!c.bound && answer.digest != recorded.digest)
+    made.differences.push_back(fmt::format("{}: the first {} of {} words agree, later ones do not", recorded.name, count, answer.num_words));
+  else
+    ++made.equal;
+  if (c.bound && different == 0) made.within.push_back(fmt::format("{}: {} of {} words equal, the others within the bound", recorded.name, equal, count));
 }
 
 }  // namespace
+
+std::string digest_of(const std::vector<std::uint32_t>& words) { return hash_bytes(std::as_bytes(std::span(words))).hex(); }
 
 Expected<Answer> ask(const std::shared_ptr<Device>& device, const Case& c) {
   const Arch arch = device->info().arch;
@@ -42,118 +62,91 @@ Expected<Answer> ask(const std::shared_ptr<Device>& device, const Case& c) {
   image.ptx = kernel_of(c, arch);
   BSGEN_ASSIGN(const auto function, device->load(image, 0));
   const std::vector<std::uint32_t> inputs = inputs_of(c);
-  std::vector<std::uint32_t> outputs(static_cast<std::size_t>(c.tiles) * static_cast<std::size_t>(c.outputs) * 32);
-  BSGEN_ASSIGN(const DeviceBuffer in, device->allocate(inputs.size() * 4));
+  std::vector<std::uint32_t> outputs(c.words());
+  if (c.starts_drawn) std::copy_n(inputs.begin(), outputs.size(), outputs.begin());
+  BSGEN_ASSIGN(const DeviceBuffer in, device->allocate(std::max<std::size_t>(inputs.size(), 4) * 4));
   BSGEN_ASSIGN(const DeviceBuffer out, device->allocate(outputs.size() * 4));
   BSGEN_TRY(device->copy_in(in.address(), std::as_bytes(std::span(inputs))));
-  const std::uint64_t parameters[] = {in.address(), out.address()};
-  const LaunchConfig config{.grid_x = static_cast<std::uint32_t>(c.tiles), .threads = 32};
-  BSGEN_TRY(device->launch(*function, config, std::as_bytes(std::span(parameters)), nullptr));
+  BSGEN_TRY(device->copy_in(out.address(), std::as_bytes(std::span(outputs))));
+  // The kernel's one parameter.
+  struct alignas(64) {
+    std::uint64_t in, out, unused[6];
+    TensorMap map;
+  } parameters = {in.address(), out.address(), {}, {}};
+  std::size_t parameter_bytes = 16;
+  if (c.map) {
+    TensorMapConfig config = *c.map;
+    config.address = c.maps_output ? out.address() : in.address();
+    BSGEN_ASSIGN(parameters.map, device->encode_tensor_map(config));
+    parameter_bytes = sizeof parameters;
+  }
+  LaunchConfig config;
+  config.grid_x = static_cast<std::uint32_t>(c.tiles);
+  config.threads = static_cast<std::uint32_t>(c.threads);
+  BSGEN_TRY(device->launch(*function, config, std::as_bytes(std::span(&parameters, 1)).first(parameter_bytes), nullptr));
   BSGEN_TRY(device->synchronize());
   BSGEN_TRY(device->copy_out(std::as_writable_bytes(std::span(outputs)), out.address()));
   Answer answer{c.name, question_of(c, inputs), outputs.size(), digest_of(outputs), {}};
-  if (c.ulps == 0 && outputs.size() > kKeptWords) outputs.resize(kKeptWords);
+  if (!c.bound && outputs.size() > kKeptWords) outputs.resize(kKeptWords);
   answer.words = std::move(outputs);
   return answer;
 }
 
-Expected<Recording> record(const std::shared_ptr<Device>& device, int driver, const std::string& date) {
+Recording record(const std::shared_ptr<Device>& device, int driver, const std::string& date, const std::vector<Case>& cases, const std::vector<KernelCase>& kernels) {
   const DeviceInfo& info = device->info();
-  Recording made{.gpu = info.model, .arch = info.arch.name(), .date = date, .source = info.kind == "cuda" ? "hardware" : "simulated", .driver = driver, .answers = {}, .skipped = {}};
-  for (const Case& c : cases_for(info.arch)) {
-    auto answer = ask(device, c);
-    if (answer) made.answers.push_back(*std::move(answer));
-    else made.skipped.push_back(fmt::format("{}: {}", c.name, answer.status().message()));
-  }
-  return made;
-}
-
-Status write(const Recording& recording, const std::string& path) {
-  std::string text = fmt::format("goldens 1\ngpu {}\narch {}\ndriver {}\ndate {}\nsource {}\n", recording.gpu, recording.arch, recording.driver, recording.date, recording.source);
-  for (const Answer& answer : recording.answers) {
-    text += fmt::format("case {}\t{} {} {}\nwords", answer.name, answer.question, answer.num_words, answer.digest);
-    for (const std::uint32_t word : answer.words) text += fmt::format(" {:x}", word);
-    text += '\n';
-  }
-  uLongf bytes = compressBound(text.size());
-  std::string packed(bytes, '\0');
-  if (compress2(reinterpret_cast<Bytef*>(packed.data()), &bytes, reinterpret_cast<const Bytef*>(text.data()), text.size(), 9) != Z_OK) return bad(path, "cannot be compressed");
-  packed.resize(bytes);
-  std::ofstream file(path, std::ios::binary);
-  file << fmt::format("{}\n", text.size()) << packed;
-  file.close();
-  return file ? Status() : Status(ErrorCode::kIo, fmt::format("goldens: cannot write {}", path));
-}
-
-Expected<Recording> read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Status(ErrorCode::kIo, fmt::format("goldens: cannot read {}", path));
-  std::string first;
-  std::getline(file, first);
-  const std::string packed{std::istreambuf_iterator<char>(file), {}};
-  const unsigned long size = std::strtoul(first.c_str(), nullptr, 10);
-  if (size == 0 || size > (1ul << 30)) return bad(path, "is no recording");
-  std::string text(size, '\0');
-  uLongf bytes = size;
-  if (uncompress(reinterpret_cast<Bytef*>(text.data()), &bytes, reinterpret_cast<const Bytef*>(packed.data()), packed.size()) != Z_OK || bytes != size)
-    return bad(path, "is damaged");
   Recording made;
-  std::istringstream lines(text);
-  std::string line;
-  if (!std::getline(lines, line) || line != "goldens 1") return bad(path, fmt::format("begins with \"{}\", version 1 is read", line.substr(0, 40)));
-  while (std::getline(lines, line)) {
-    const std::size_t space = line.find(' ');
-    const std::string key = line.substr(0, space), value = space == std::string::npos ? "" : line.substr(space + 1);
-    if (key == "gpu") made.gpu = value;
-    else if (key == "arch") made.arch = value;
-    else if (key == "driver") made.driver = std::atoi(value.c_str());
-    else if (key == "date") made.date = value;
-    else if (key == "source") made.source = value;
-    else if (key == "case") {
-      const std::size_t tab = value.find('\t');
-      if (tab == std::string::npos) return bad(path, fmt::format("line \"{}\"", line.substr(0, 60)));
-      Answer answer;
-      answer.name = value.substr(0, tab);
-      std::istringstream rest(value.substr(tab + 1));
-      rest >> answer.question >> answer.num_words >> answer.digest;
-      made.answers.push_back(std::move(answer));
-    } else if (key == "words" && !made.answers.empty()) {
-      std::istringstream rest(value);
-      for (std::string word; rest >> word;) made.answers.back().words.push_back(static_cast<std::uint32_t>(std::strtoul(word.c_str(), nullptr, 16)));
-    } else {
-      return bad(path, fmt::format("line \"{}\"", line.substr(0, 60)));
+  made.gpu = info.model;
+  made.arch = info.arch.name();
+  made.date = date;
+  made.source = info.kind == "cuda" ? "hardware" : "simulated";
+  made.driver = driver;
+  const std::vector<Case> all = cases_for(info.arch);
+  const auto probe = std::find_if(all.begin(), all.end(), [](const Case& c) { return c.name == "add.rn.f32/normal"; });
+  const auto add = [&](const std::string& name, Expected<Answer> answer) {
+    if (answer) {
+      made.answers.push_back(*std::move(answer));
+      return true;
     }
-  }
+    made.skipped.push_back(fmt::format("{}: {}", name, answer.status().message()));
+    if (answer.status().code() == ErrorCode::kUnsupported || ask(device, *probe)) return true;
+    made.lost = name;  // a fault on a GPU breaks the context for everything that follows
+    return false;
+  };
+  for (const Case& c : cases)
+    if (!add(c.name, ask(device, c))) return made;
+  for (const KernelCase& c : kernels)
+    if (!add(c.name, ask_kernel(device, c))) return made;
   return made;
 }
 
 Expected<Comparison> compare(const Recording& recording, const std::shared_ptr<Device>& device) {
   std::map<std::string, Case> asked;
   for (Case& c : cases_for(device->info().arch)) asked.emplace(c.name, std::move(c));
+  std::map<std::string, KernelCase> kernels;
+  for (KernelCase& c : kernel_cases()) kernels.emplace(c.name, std::move(c));
   Comparison made;
   for (const Answer& recorded : recording.answers) {
+    if (recorded.name.starts_with("table/"))
+      for (Case& c : tables_for(device->info().arch, static_cast<int>(std::bit_width(recorded.num_words)) - 1)) asked.insert_or_assign(c.name, std::move(c));
     const auto found = asked.find(recorded.name);
-    if (found == asked.end()) {
+    const auto kernel = kernels.find(recorded.name);
+    if (found == asked.end() && kernel == kernels.end()) {
       made.not_compared.push_back(fmt::format("{}: not asked of {}", recorded.name, device->info().arch.name()));
       continue;
     }
-    BSGEN_ASSIGN(const Answer answer, ask(device, found->second));
-    if (answer.question != recorded.question) {
+    const auto answer = found != asked.end() ? ask(device, found->second) : ask_kernel(device, kernel->second);
+    if (!answer) {
+      made.not_compared.push_back(fmt::format("{}: {}", recorded.name, answer.status().message()));
+      continue;
+    }
+    if (answer->question != recorded.question) {
       made.not_compared.push_back(fmt::format("{}: recorded for another kernel or other inputs; record it again", recorded.name));
       continue;
     }
     ++made.compared;
-    const int ulps = found->second.ulps;
-    std::size_t different = 0, first = 0;
-    const std::size_t count = std::min(answer.words.size(), recorded.words.size());
-    for (std::size_t i = count; i-- > 0;)
-      if (ulps == 0 ? answer.words[i] != recorded.words[i] : apart(answer.words[i], recorded.words[i]) > static_cast<std::uint32_t>(ulps)) ++different, first = i;
-    const bool all = ulps > 0 || answer.digest == recorded.digest;
-    if (different == 0 && all && answer.words.size() == recorded.words.size()) ++made.equal;
-    else if (different > 0)
-      made.differences.push_back(fmt::format("{}: {} of {} words differ, first word {}: {:08x}, recorded {:08x}", recorded.name, different, count, first, answer.words[first], recorded.words[first]));
-    else
-      made.differences.push_back(fmt::format("{}: the first {} words agree, later ones do not", recorded.name, count));
+    if (found != asked.end()) compare_words(found->second, *answer, recorded, made);
+    else if (answer->digest == recorded.digest) ++made.equal;
+    else made.differences.push_back(fmt::format("{}: the output's digest is {}, recorded {}", recorded.name, answer->digest, recorded.digest));
   }
   return made;
 }
