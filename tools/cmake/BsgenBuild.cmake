@@ -23,6 +23,9 @@ if(BSGEN_SANITIZE)
   add_compile_options(-fsanitize=${BSGEN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${BSGEN_SANITIZE})
 endif()
+if(BSGEN_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # all that is fuzzed tells libFuzzer where it has been, not the targets alone
+endif()
 
 if(BSGEN_PORTABLE)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
