@@ -73,6 +73,8 @@ class Epilogue {
   // but exp, tanh, sigmoid, gelu, gelu_tanh and silu); nothing otherwise.
   std::optional<float> evaluate_fp32(float acc, const std::vector<double>& values) const;
 
+  const Node& root() const { return *root_; }
+
   explicit Epilogue(std::shared_ptr<const Node> root, std::vector<Parameter> parameters);
 
  private:

@@ -25,4 +25,8 @@ struct LoadedKernel {
 Expected<Kernel> load_kernel(std::shared_ptr<Device> device, const plan::KernelPlan& plan, const plan::Schedule& schedule,
                              const KernelImage& image);
 
+// The same on a cpu device, which plans, compiles and binds by itself.
+Expected<Kernel> load_cpu_kernel(std::shared_ptr<Device> device, const Layout& layout, const Problem& problem,
+                                 const CompileOptions& options = {});
+
 }  // namespace bsgen::runtime

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "bsgen/cpu.h"
 #include "bsgen/device.h"
 #include "runtime/driver/cuda_device.h"
 #include "runtime/sim/sim_device.h"
@@ -11,7 +12,7 @@
 namespace bsgen {
 namespace {
 
-constexpr const char* kNames = "auto, sim, sim:sm_NN, cpu, cuda, cuda:N";
+constexpr const char* kNames = "auto, sim, sim:sm_NN, cpu, cpu:avx2, cpu:portable, cuda, cuda:N";
 
 Expected<std::shared_ptr<Device>> open_sim(const Arch& arch) {
   return std::shared_ptr<Device>(sim::SimDevice::create({.arch = arch}));
@@ -40,8 +41,8 @@ Expected<std::shared_ptr<Device>> Device::open(std::string_view name) {
     BSGEN_ASSIGN(const Arch arch, Arch::parse(name.substr(4)));
     return open_sim(arch);
   }
-  if (name == "cpu")
-    return Status(ErrorCode::kMissing, "device: cpu is not part of this version; --device sim (or BSGEN_DEVICE=sim) runs on the CPU");
+  if (name == "cpu") return open_cpu();
+  if (name.substr(0, 4) == "cpu:") return open_cpu({.threads = 0, .parallel_for = {}, .instructions = std::string(name.substr(4))});
   if (name == "cuda") return cuda::open_cuda(0);
   if (name.substr(0, 5) == "cuda:")
     if (const auto ordinal = parse_ordinal(name.substr(5))) return cuda::open_cuda(*ordinal);

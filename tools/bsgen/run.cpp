@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "compiler/nvrtc/compile.h"
+#include "runtime/cpu/cpu_device.h"
 #include "runtime/launch/loaded_kernel.h"
 #include "runtime/verify/trial.h"
 #include "tools/bsgen/cli.h"
@@ -115,6 +116,39 @@ Expected<Built> build(const RunArguments& a, const PlanRequest& request, const P
   return built;
 }
 
+// A kernel, and what there is to show of it.
+struct Ready {
+  Kernel kernel;
+  plan::KernelPlan plan;
+  std::string plan_text;  // of a cpu device, whose plan is of its own
+  Built built;
+};
+
+Expected<Ready> make_cpu_kernel(const RunArguments& a, const PlanRequest& request, const std::shared_ptr<Device>& device) {
+  const char* option = !a.cuda_file.empty() ? "--cuda" : !a.ptx_file.empty() ? "--ptx" : request.plan ? "--plan" : nullptr;
+  if (option) return wrong(fmt::format("run: {} is for GPUs and sim, this device is {}; leave it out or add --device sim", option, device->info().name));
+  BSGEN_ASSIGN(Kernel kernel, runtime::load_cpu_kernel(device, request.layout, request.problem, request.options));
+  const cpu::CpuPlan plan = cpu::choose(request.layout, request.problem, dynamic_cast<cpu::CpuDevice&>(*device).machine());
+  return Ready{kernel, kernel.loaded().plan, fmt::format("tier table, {}, tile of {} x {}", name(plan.machine.isa), plan.tile_rows[0], plan.width()), {}};
+}
+
+// A refusal that names a PTX line shows the line.
+Status with_quote(const Status& status, const std::string& ptx, const codegen::KernelSource& source) {
+  const std::size_t at = status.message().find("ptx line ");
+  if (at == std::string::npos) return status;
+  const std::string lines = quote(Quotes(ptx, source), std::atoi(status.message().c_str() + at + 9), "  ");
+  return Status(status.code(), fmt::format("{}\n{}", status.message(), lines.substr(0, lines.empty() ? 0 : lines.size() - 1)));
+}
+
+Expected<Ready> make_kernel(const RunArguments& a, const PlanRequest& request, const std::shared_ptr<Device>& device) {
+  if (device->info().kind == "cpu") return make_cpu_kernel(a, request, device);
+  BSGEN_ASSIGN(const Planned planned, make_plan(request));
+  BSGEN_ASSIGN(Built built, build(a, request, planned, *device));
+  const auto loaded = runtime::load_kernel(device, planned.plan, built.schedule, built.image);
+  if (!loaded) return with_quote(loaded.status(), built.image.ptx, built.source);
+  return Ready{*loaded, planned.plan, {}, std::move(built)};
+}
+
 // "early,late": one launch each, all of which must give the same bits.
 Expected<std::vector<sim::Schedule>> parse_schedules(std::string_view text) {
   std::vector<sim::Schedule> schedules;
@@ -139,14 +173,6 @@ Status check_device(const RunArguments& a, const Device& device) {
   return wrong(fmt::format("run: {} is for the simulated device, this one is {}; add --device sim", option, device.info().name));
 }
 
-// A refusal that names a PTX line shows the line.
-Status with_quote(const Status& status, const std::string& ptx, const codegen::KernelSource& source) {
-  const std::size_t at = status.message().find("ptx line ");
-  if (at == std::string::npos) return status;
-  const std::string lines = quote(Quotes(ptx, source), std::atoi(status.message().c_str() + at + 9), "  ");
-  return Status(status.code(), fmt::format("{}\n{}", status.message(), lines.substr(0, lines.empty() ? 0 : lines.size() - 1)));
-}
-
 Expected<int> run(const RunArguments& a) {
   BSGEN_TRY(check(a));
   verify::TrialOptions options{.strict = a.strict};
@@ -167,12 +193,9 @@ Expected<int> run(const RunArguments& a) {
 
   Progress progress;
   progress.say("planning and compiling");
-  BSGEN_ASSIGN(const Planned planned, make_plan(request));
-  BSGEN_ASSIGN(const plan::Machine* machine, machine_for("run", a.gpu, planned.plan.arch));
-  BSGEN_ASSIGN(const Built built, build(a, request, planned, *device));
-  const auto loaded = runtime::load_kernel(device, planned.plan, built.schedule, built.image);
-  if (!loaded) return with_quote(loaded.status(), built.image.ptx, built.source);
-  const Kernel& kernel = *loaded;
+  BSGEN_ASSIGN(const plan::Machine* machine, machine_for("run", a.gpu, request.arch));
+  BSGEN_ASSIGN(const Ready ready, make_kernel(a, request, device));
+  const auto& [kernel, plan, plan_text, built] = ready;
 
   progress.say("drawing operands");
   const std::uint64_t seed = a.plan.mask.seed.value_or(0);
@@ -182,6 +205,7 @@ Expected<int> run(const RunArguments& a) {
   RunOutcome outcome;
   outcome.device = device->info();
   outcome.tokens = a.tokens;
+  outcome.plan = plan_text;
   options.progress = [&](std::string_view what) { progress.say(what); };
   BSGEN_ASSIGN(outcome.trial, verify::run_trial(kernel, request.layout, request.problem, operands, options));
   progress.clear();
@@ -202,7 +226,7 @@ Expected<int> run(const RunArguments& a) {
     if (a.profile) outcome.profile = make_profile(report, quotes, *machine, request.problem.dtype == DType::kTf32);
   }
   if (!a.save.empty()) BSGEN_TRY(save_run(a.save, request, operands, outcome));
-  BSGEN_TRY(a.plan.json ? print_json(run_json(request, planned.plan, outcome)) : print(run_text(request, planned.plan, outcome)));
+  BSGEN_TRY(a.plan.json ? print_json(run_json(request, plan, outcome)) : print(run_text(request, plan, outcome)));
   if (a.plan.json)
     for (const std::string& failure : outcome.trial.failures) std::fprintf(stderr, "bsgen: run: %s\n", failure.c_str());
   return outcome.trial.failures.empty() ? 0 : 1;

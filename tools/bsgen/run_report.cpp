@@ -56,7 +56,7 @@ std::string run_text(const PlanRequest& request, const plan::KernelPlan& plan, c
   const auto line = [&](const char* what, const std::string& value) { text += fmt::format("  {:<11}{}\n", what, value); };
   line("device",
        fmt::format("{}, {}{}", outcome.device.name, outcome.device.model, outcome.device.note.empty() ? "" : "; " + outcome.device.note));
-  line("plan", fmt::format("tier {}, {}", name(plan.tier), tile_text(plan, plan.tile)));
+  line("plan", outcome.plan.empty() ? fmt::format("tier {}, {}", name(plan.tier), tile_text(plan, plan.tile)) : outcome.plan);
   line("tokens", std::to_string(outcome.tokens));
   const verify::Verdict& verdict = outcome.trial.verdict;
   line("worst", verdict.worst_at.empty() ? "no outputs"
@@ -96,7 +96,7 @@ Json run_json(const PlanRequest& request, const plan::KernelPlan& plan, const Ru
   const Layout& layout = request.layout;
   Json json = {{"schema", 1},
                {"device", outcome.device.name},
-               {"arch", plan.arch.name()},
+               {"arch", outcome.plan.empty() ? plan.arch.name() : outcome.device.model},
                {"op", name(request.problem.op)},
                {"dtype", name(request.problem.dtype)},
                {"out_dtype", name(request.problem.output())},

@@ -19,6 +19,7 @@ namespace bsgen::cli {
 struct RunOutcome {
   DeviceInfo device;
   std::int64_t tokens = 0;
+  std::string plan = {};  // on cpu
   verify::Trial trial;
   std::string digest;
   std::uint64_t floor_bytes = 0, useful_flops = 0;

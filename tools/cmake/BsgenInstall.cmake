@@ -29,6 +29,9 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bsgen)
 
 install(TARGETS bsgen_c EXPORT bsgen_c LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS ${bsgen_installed} EXPORT bsgen_cxx ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/bsgen)
+if(TARGET bsgen_cpu_llvm)  # beside libbsgen.so, where both look for it
+  install(TARGETS bsgen_cpu_llvm LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 install(TARGETS bsgen RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(EXPORT bsgen_c NAMESPACE bsgen:: FILE bsgen-c-targets.cmake DESTINATION ${package_dir})
 install(EXPORT bsgen_cxx NAMESPACE bsgen:: FILE bsgen-cxx-targets.cmake DESTINATION ${package_dir})

@@ -54,6 +54,7 @@ Suite::Suite(const std::string& device) : name_(device) {
     return;
   }
   device_ = *std::move(opened);
+  if (device_->info().kind == "cpu") return;
   if (auto toolchain = nvrtc::open_toolchain(variable("BSGEN_CUDA_DIR", "")); !toolchain) reason_ = toolchain.status().message();
 }
 
@@ -70,6 +71,10 @@ Expected<Kernel> Suite::kernel(const Layout& layout, const Case& c, Tier& tier, 
   CompileOptions options;
   options.tier = c.tier;
   options.assume_finite = c.assume_finite;
+  if (device_->info().kind == "cpu") {
+    tier = Tier::kTable;
+    return runtime::load_cpu_kernel(device_, layout, c.problem, options);
+  }
   BSGEN_TRY(c.problem.validate(layout, device_->info().arch));
   BSGEN_ASSIGN(const plan::KernelPlan plan, plan::choose(layout, c.problem, device_->info().arch, options));
   tier = plan.tier;

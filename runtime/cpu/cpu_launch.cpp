@@ -1,0 +1,172 @@
+#include "runtime/cpu/cpu_launch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+
+namespace bsgen::cpu {
+namespace {
+
+// Tasks per thread: enough that unequal ones even out.
+constexpr int kTasksPerThread = 4;
+// Multiply-adds below which waking threads costs more than they save, some ten microseconds of one core.
+constexpr double kWorthThreads = 1 << 20;
+
+struct Range {
+  std::int64_t begin = 0, end = 0;
+};
+
+std::vector<Range> even_parts(std::int64_t items, std::int64_t parts) {
+  std::vector<Range> ranges;
+  parts = std::clamp<std::int64_t>(parts, 1, std::max<std::int64_t>(items, 1));
+  for (std::int64_t p = 0; p < parts; ++p) ranges.push_back({items * p / parts, items * (p + 1) / parts});
+  return ranges;
+}
+
+// Lists of one head in runs of like work: a list weighs its blocks, and one for what every list costs.
+std::vector<Range> list_parts(const std::vector<std::int64_t>& offsets, std::int64_t first, std::int64_t lists, std::int64_t parts) {
+  const auto weight = [&](std::int64_t list) { return offsets[first + list] - offsets[first] + list; };
+  std::vector<Range> ranges;
+  for (std::int64_t p = 0, begin = 0; p < parts && begin < lists; ++p) {
+    const std::int64_t target = weight(lists) * (p + 1) / parts;
+    std::int64_t end = begin + 1;
+    while (end < lists && weight(end) < target) ++end;
+    if (p + 1 == parts) end = lists;
+    ranges.push_back({begin, end});
+    begin = end;
+  }
+  return ranges;
+}
+
+class Launch {
+ public:
+  Launch(const CpuFunction& function, const void* arguments, const Parallel& parallel, Scratch& scratch, float* shared)
+      : function_(function), plan_(function.plan), parallel_(parallel), scratch_(scratch) {
+    work_.arguments = arguments;
+    work_.offsets = function.lists.offsets.data();
+    work_.entries = function.lists.entries.data();
+    work_.launch = shared;
+  }
+
+  Status run(std::int64_t tokens) {
+    const double work = static_cast<double>(plan_.num_blocks) * plan_.block.rows * plan_.block.cols * static_cast<double>(std::max<std::int64_t>(tokens, 1));
+    threads_ = work < kWorthThreads ? 1 : parallel_.threads;
+    if (plan_.problem.op == Op::kUpdate)
+      update(tokens);
+    else
+      product(tokens);
+    if (out_of_memory_) return {ErrorCode::kDevice, fmt::format("cpu: no memory for {} bytes of scratch per thread; use fewer threads", plan_.worker_scratch() * 4)};
+    return {};
+  }
+
+ private:
+  void product(std::int64_t tokens) {
+    if (plan_.has_first_pass()) each_part(function_.code->first(), even_parts(plan_.num_blocks, std::int64_t{threads_} * kTasksPerThread), 0, tokens);
+    const std::int64_t groups = (tokens + plan_.group_tokens - 1) / plan_.group_tokens;
+    const std::int64_t lists = static_cast<std::int64_t>(function_.lists.offsets.size() - 1) / std::max<std::int64_t>(plan_.heads, 1);
+    const std::int64_t units = plan_.heads * groups;
+    // A part of the lists packs the tokens again, so there are no more parts than threads can use.
+    const std::int64_t parts = threads_ == 1 ? 1 : (std::int64_t{threads_} * kTasksPerThread + units - 1) / units;
+    std::vector<BsgenCpuWork> tasks;
+    for (std::int64_t head = 0; head < plan_.heads; ++head) {
+      const std::vector<Range> ranges = list_parts(function_.lists.offsets, head * lists, lists, parts);
+      for (std::int64_t group = 0; group < groups; ++group)
+        for (const Range& range : ranges) {
+          BsgenCpuWork task = work_;
+          task.head = head, task.begin = range.begin, task.end = range.end;
+          task.token_begin = group * plan_.group_tokens;
+          task.token_end = std::min(tokens, task.token_begin + plan_.group_tokens);
+          tasks.push_back(task);
+        }
+    }
+    run_tasks(function_.code->main(), tasks);
+  }
+
+  // Sums of one pass over the tokens join those of the earlier ones in the order of the tokens.
+  void update(std::int64_t tokens) {
+    const std::int64_t grid_rows = (plan_.rows + plan_.block.rows - 1) / plan_.block.rows, grid_cols = (plan_.cols + plan_.block.cols - 1) / plan_.block.cols;
+    const std::int64_t parts = threads_ == 1 ? 1 : std::int64_t{threads_} * kTasksPerThread;
+    std::int64_t begin = 0;
+    do {
+      const std::int64_t end = std::min(tokens, begin + plan_.group_tokens);
+      each_part(function_.code->first(), even_parts(plan_.heads * (grid_rows + grid_cols), parts), begin, end);
+      each_part(function_.code->main(), even_parts(plan_.num_blocks, parts), begin, end);
+      begin = end;
+    } while (begin < tokens);
+  }
+
+  void each_part(BsgenCpuPass pass, const std::vector<Range>& ranges, std::int64_t token_begin, std::int64_t token_end) {
+    std::vector<BsgenCpuWork> tasks;
+    for (const Range& range : ranges) {
+      BsgenCpuWork task = work_;
+      task.begin = range.begin, task.end = range.end, task.token_begin = token_begin, task.token_end = token_end;
+      tasks.push_back(task);
+    }
+    run_tasks(pass, tasks);
+  }
+
+  void run_tasks(BsgenCpuPass pass, const std::vector<BsgenCpuWork>& tasks) {
+    const auto one = [&](int i) {
+      const Scratch::Loan worker(scratch_, plan_.worker_scratch());
+      if (!worker.data()) {
+        out_of_memory_ = true;
+        return;
+      }
+      BsgenCpuWork task = tasks[static_cast<std::size_t>(i)];
+      task.worker = worker.data();
+      pass(&task);
+    };
+    const int count = static_cast<int>(tasks.size());
+    if (threads_ == 1)
+      for (int i = 0; i < count; ++i) one(i);
+    else
+      parallel_.run(count, one);
+  }
+
+  const CpuFunction& function_;
+  const CpuPlan& plan_;
+  const Parallel& parallel_;
+  Scratch& scratch_;
+  BsgenCpuWork work_{};
+  int threads_ = 1;
+  std::atomic<bool> out_of_memory_{false};
+};
+
+}  // namespace
+
+Scratch::Loan::Loan(Scratch& scratch, std::int64_t elements) : scratch_(scratch) {
+  {
+    std::lock_guard lock(scratch.mutex_);
+    const auto found = std::find_if(scratch.free_.begin(), scratch.free_.end(), [&](const Memory& each) { return each.elements >= elements; });
+    if (found != scratch.free_.end()) {
+      memory_ = *found;
+      scratch.free_.erase(found);
+      return;
+    }
+  }
+  memory_.elements = std::max<std::int64_t>((elements + 15) / 16 * 16, 16);
+  memory_.data = static_cast<float*>(std::aligned_alloc(64, static_cast<std::size_t>(memory_.elements) * 4));
+}
+
+Scratch::Loan::~Loan() {
+  if (!memory_.data) return;
+  std::lock_guard lock(scratch_.mutex_);
+  scratch_.free_.push_back(memory_);
+}
+
+Scratch::~Scratch() {
+  for (const Loan::Memory& each : free_) std::free(each.data);
+}
+
+Status launch(const CpuFunction& function, const void* arguments, std::int64_t tokens, const Parallel& parallel, Scratch& scratch) {
+  const CpuPlan& plan = function.plan;
+  if (plan.heads == 0 || (plan.problem.op == Op::kUpdate ? plan.num_blocks == 0 : tokens == 0 || plan.outer() == 0)) return {};
+  const Scratch::Loan shared(scratch, plan.launch_scratch());
+  if (!shared.data())
+    return {ErrorCode::kDevice, fmt::format("cpu: no memory for {} bytes of scratch; split the layout", plan.launch_scratch() * 4)};
+  return Launch(function, arguments, parallel, scratch, shared.data()).run(tokens);
+}
+
+}  // namespace bsgen::cpu

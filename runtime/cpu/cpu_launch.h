@@ -1,0 +1,55 @@
+// One launch: which calls of the kernel's passes there are, and who makes them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "bsgen/cpu.h"
+#include "runtime/cpu/cpu_plan.h"
+#include "runtime/cpu/library.h"
+
+namespace bsgen::cpu {
+
+struct CpuFunction final : DeviceFunction {
+  CpuPlan plan;
+  BlockLists lists;
+  std::shared_ptr<const Code> code;
+};
+
+// fp32 memory that launches borrow and give back; it is kept for the next ones.
+class Scratch {
+ public:
+  class Loan {
+   public:
+    Loan(Scratch& scratch, std::int64_t elements);
+    ~Loan();
+    Loan(const Loan&) = delete;
+    Loan& operator=(const Loan&) = delete;
+    float* data() const { return memory_.data; }  // null where there was no memory
+
+   private:
+    friend class Scratch;
+    Scratch& scratch_;
+    struct Memory {
+      float* data = nullptr;
+      std::int64_t elements = 0;
+    } memory_;
+  };
+  ~Scratch();
+
+ private:
+  std::mutex mutex_;
+  std::vector<Loan::Memory> free_;
+};
+
+// Runs tasks, `threads` at once.
+struct Parallel {
+  int threads = 1;
+  std::function<void(int tasks, const CpuTask& task)> run;
+};
+
+Status launch(const CpuFunction& function, const void* arguments, std::int64_t tokens, const Parallel& parallel, Scratch& scratch);
+
+}  // namespace bsgen::cpu

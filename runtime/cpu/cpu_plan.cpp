@@ -1,0 +1,226 @@
+#include "runtime/cpu/cpu_plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <ostream>
+
+#include "compiler/epilogue/epilogue.h"
+
+namespace bsgen::cpu {
+namespace {
+
+constexpr std::string_view kHeader = "bsgen cpu plan 1";
+
+std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
+
+// Registers that hold sums, and how they are arranged. What is left holds the vectors of one step and, where multiply-adds do not
+// take a scalar from memory, the broadcast one.
+void choose_tile(CpuPlan& plan) {
+  const int most_lanes = plan.machine.isa == Isa::kAvx512 ? 16 : plan.machine.isa == Isa::kAvx2 ? 8 : 4;
+  const bool wide = plan.machine.isa == Isa::kAvx512;
+  if (plan.problem.op == Op::kUpdate) {
+    plan.lanes = std::min(most_lanes, plan.block.cols);
+    plan.vectors = std::min(2, plan.block.cols / plan.lanes);
+    plan.tile_rows = {std::min(plan.block.rows, wide ? 16 / plan.vectors : 8 / plan.vectors)};
+    plan.reasons.push_back(fmt::format("update: {} rows x {} vectors of one block, all tokens before the next", plan.tile_rows[0], plan.vectors));
+  } else if (plan.rows_are_tokens()) {
+    plan.lanes = std::min(most_lanes, plan.outer_block());
+    plan.vectors = std::min(2, plan.outer_block() / plan.lanes);
+    const int sums = wide ? 28 : plan.machine.isa == Isa::kAvx2 ? 12 : 8;
+    plan.tile_rows = {sums / plan.vectors};
+    for (const int rows : {14, 8, 4, 2, 1})
+      if (rows < plan.tile_rows[0]) plan.tile_rows.push_back(rows);
+    plan.reasons.push_back(fmt::format("{} tokens x {} columns hold {} vectors of sums", plan.tile_rows[0], plan.width(), sums));
+  } else {
+    plan.lanes = most_lanes;
+    plan.vectors = plan.machine.isa == Isa::kPortable ? 2 : 3;
+    plan.tile_rows = {wide ? 8 : 4};
+    plan.reasons.push_back(fmt::format("tokens are contiguous: vectors of {} tokens, {} outputs a tile", plan.lanes, plan.tile_rows[0]));
+  }
+}
+
+// How many tokens stay in L2 while every list walks over them. Rows of a packed panel lie an odd number of cache lines apart: at
+// a power of two they would all fall into the same few sets.
+void choose_group(CpuPlan& plan) {
+  constexpr std::int64_t kLine = 16;  // fp32 elements
+  if (plan.problem.op == Op::kUpdate) {
+    plan.group_tokens = 512;
+    plan.pitch = plan.group_tokens + kLine;
+    plan.reasons.push_back("panels of X and dY are packed once per 512 tokens and serve every block");
+    return;
+  }
+  const std::int64_t half = plan.machine.l2_bytes / 2 / 4;
+  if (plan.rows_are_tokens()) {
+    plan.pitch = round_up(std::max<std::int64_t>(plan.inner(), 1), kLine);
+    if (plan.pitch / kLine % 2 == 0) plan.pitch += kLine;
+    const std::int64_t tile = plan.tile_rows[0];
+    plan.group_tokens = std::clamp<std::int64_t>(half / plan.pitch / tile * tile, tile, 8 * tile);
+  } else {
+    plan.pitch = plan.width();
+    const std::int64_t tile_elements = std::max<std::int64_t>(plan.inner(), 1) * plan.width();
+    plan.group_tokens = std::clamp<std::int64_t>(half / tile_elements, 1, 8) * plan.width();
+  }
+  plan.reasons.push_back(fmt::format("{} tokens are packed at once: {} kB of {} kB of L2", plan.group_tokens, plan.worker_scratch() * 4 / 1024,
+                                     plan.machine.l2_bytes / 1024));
+}
+
+template <class T>
+bool read_number(std::string_view text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+Status malformed(std::string_view what) { return {ErrorCode::kInvalidArgument, fmt::format("cpu plan: {} is missing or malformed", what)}; }
+
+}  // namespace
+
+std::string_view name(Isa isa) {
+  switch (isa) {
+    case Isa::kPortable: return "portable";
+    case Isa::kAvx2: return "avx2";
+    case Isa::kAvx512: return "avx512";
+  }
+  return "?";
+}
+
+Expected<Isa> parse_isa(std::string_view text) {
+  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512})
+    if (text == name(isa)) return isa;
+  return Status(ErrorCode::kInvalidArgument, fmt::format("cpu: \"{}\" is none of portable, avx2, avx512", text));
+}
+
+std::int64_t CpuPlan::worker_scratch() const {
+  const std::int64_t tile = std::int64_t{tile_rows[0]} * width();
+  if (problem.op == Op::kUpdate) return tile;
+  if (rows_are_tokens()) return group_tokens * pitch + tile;
+  return group_tokens * std::max<std::int64_t>(inner(), 1) + tile;
+}
+
+std::int64_t CpuPlan::launch_scratch() const {
+  const std::int64_t elements = num_blocks * block.rows * block.cols;
+  if (problem.op == Op::kBprop) return rows_are_tokens() ? elements : 0;
+  if (problem.op != Op::kUpdate) return 0;
+  const std::int64_t panels = heads * (round_up(rows, block.rows) + round_up(cols, block.cols)) * pitch;
+  return panels + (problem.output() == DType::kFp32 ? 0 : elements);  // sums between passes
+}
+
+Status CpuPlan::verify() const {
+  const auto wrong = [](std::string what) { return Status(ErrorCode::kInvalidArgument, "cpu plan: " + std::move(what)); };
+  for (const int edge : {block.rows, block.cols})
+    if (edge != 8 && edge != 16 && edge != 32 && edge != 64 && edge != 128)
+      return wrong(fmt::format("blocks of {}, edges are 8, 16, 32, 64 or 128", to_string(block)));
+  if (lanes != 4 && lanes != 8 && lanes != 16) return wrong(fmt::format("{} lanes, a vector has 4, 8 or 16", lanes));
+  if (vectors < 1 || vectors > 4) return wrong(fmt::format("{} vectors, a tile has 1 to 4", vectors));
+  if (tile_rows.empty() || tile_rows.size() > 8) return wrong("no variants of the tile");
+  for (std::size_t i = 0; i < tile_rows.size(); ++i)
+    if (tile_rows[i] < 1 || tile_rows[i] > 32 || (i > 0 && tile_rows[i] >= tile_rows[i - 1])) return wrong("rows of the tile do not descend");
+  if (rows_are_tokens() ? tile_rows.back() != 1 : (problem.op == Op::kUpdate ? block.rows : outer_block()) % tile_rows[0] != 0)
+    return wrong("the tiles do not cover a block");
+  if (!(rows_are_tokens() || problem.op == Op::kUpdate) ? false : (problem.op == Op::kUpdate ? block.cols : outer_block()) % width() != 0)
+    return wrong("the vectors do not cover a block");
+  if (group_tokens < 1 || pitch < 1 || heads < 0 || rows < 0 || cols < 0 || num_blocks < 0) return wrong("a negative size");
+  return {};
+}
+
+void CpuPlan::dump(std::ostream& out) const {
+  out << kHeader << '\n';
+  problem.dump(out);
+  out << fmt::format("block {}\nheads {}\nrows {}\ncols {}\nnum_blocks {}\ncpu {}\nfeatures {}\nisa {}\nl2_bytes {}\n", to_string(block), heads, rows, cols,
+                     num_blocks, machine.cpu, machine.features, name(machine.isa), machine.l2_bytes);
+  out << fmt::format("lanes {}\nvectors {}\ntile_rows {}\ngroup_tokens {}\npitch {}\n", lanes, vectors, fmt::join(tile_rows, ","), group_tokens, pitch);
+  for (const std::string& reason : reasons) out << "reason " << reason << '\n';
+}
+
+Expected<CpuPlan> CpuPlan::parse(std::string_view text) {
+  CpuPlan plan;
+  std::map<std::string_view, std::string_view> fields;
+  if (text.substr(0, kHeader.size()) != kHeader) return malformed("the header");
+  for (std::size_t begin = text.find('\n'); begin != std::string_view::npos && ++begin < text.size(); begin = text.find('\n', begin)) {
+    const std::string_view line = text.substr(begin, text.find('\n', begin) - begin);
+    const std::size_t space = line.find(' ');
+    if (space == std::string_view::npos) return malformed(line);
+    if (line.substr(0, space) == "reason")
+      plan.reasons.emplace_back(line.substr(space + 1));
+    else
+      fields[line.substr(0, space)] = line.substr(space + 1);
+  }
+  const auto number = [&](std::string_view key, auto& value) -> Status { return read_number(fields[key], value) ? Status() : malformed(key); };
+  BSGEN_ASSIGN(plan.problem.op, parse_op(fields["op"]));
+  BSGEN_ASSIGN(plan.problem.dtype, parse_dtype(fields["dtype"]));
+  BSGEN_ASSIGN(plan.problem.out_dtype, parse_dtype(fields["out_dtype"]));
+  BSGEN_ASSIGN(plan.problem.activations, parse_activations(fields["activations"]));
+  BSGEN_TRY(number("align", plan.problem.align));
+  plan.problem.accumulate = fields["accumulate"] == "1";
+  if (fields["epilogue"] != "acc") plan.problem.epilogue = fields["epilogue"];
+  BSGEN_ASSIGN(plan.block, parse_block_shape(fields["block"]));
+  BSGEN_TRY(number("heads", plan.heads));
+  BSGEN_TRY(number("rows", plan.rows));
+  BSGEN_TRY(number("cols", plan.cols));
+  BSGEN_TRY(number("num_blocks", plan.num_blocks));
+  plan.machine.cpu = fields["cpu"];
+  plan.machine.features = fields["features"];
+  BSGEN_ASSIGN(plan.machine.isa, parse_isa(fields["isa"]));
+  BSGEN_TRY(number("l2_bytes", plan.machine.l2_bytes));
+  BSGEN_TRY(number("lanes", plan.lanes));
+  BSGEN_TRY(number("vectors", plan.vectors));
+  for (std::string_view list = fields["tile_rows"]; !list.empty();) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    if (!read_number(list.substr(0, comma), plan.tile_rows.emplace_back())) return malformed("tile_rows");
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  BSGEN_TRY(number("group_tokens", plan.group_tokens));
+  BSGEN_TRY(number("pitch", plan.pitch));
+  BSGEN_TRY(plan.verify());
+  return plan;
+}
+
+CpuPlan choose(const Layout& layout, const Problem& problem, const Machine& machine) {
+  CpuPlan plan;
+  plan.problem = problem;
+  plan.problem.out_dtype = problem.output();
+  if (const auto parsed = epilogue::parse(problem.epilogue)) plan.problem.epilogue = parsed->identity() ? "" : parsed->text();
+  plan.block = layout.block();
+  plan.heads = layout.heads();
+  plan.rows = layout.rows();
+  plan.cols = layout.cols();
+  plan.num_blocks = layout.num_blocks();
+  plan.machine = machine;
+  choose_tile(plan);
+  choose_group(plan);
+  return plan;
+}
+
+BlockLists make_lists(const CpuPlan& plan, const Layout& layout) {
+  const auto offsets = layout.row_offsets();
+  const auto columns = layout.block_cols();
+  const std::int64_t grid_rows = layout.grid_rows(), grid_cols = layout.grid_cols();
+  BlockLists lists;
+  lists.entries.resize(columns.size());
+  if (plan.problem.op != Op::kFprop) {
+    lists.offsets.assign(offsets.begin(), offsets.end());
+    for (std::int64_t row = 0; row < layout.heads() * grid_rows; ++row)
+      for (std::int64_t i = offsets[row]; i < offsets[row + 1]; ++i) {
+        const auto head = row / grid_rows;
+        lists.entries[i] = plan.problem.op == Op::kUpdate
+                               ? BlockEntry{static_cast<std::int32_t>(row), static_cast<std::int32_t>(head * grid_cols + columns[i])}
+                               : BlockEntry{columns[i], static_cast<std::int32_t>(i)};
+      }
+    return lists;
+  }
+  lists.offsets.assign(static_cast<std::size_t>(layout.heads() * grid_cols + 1), 0);
+  const auto list_of = [&](std::int64_t row, std::int64_t i) { return row / grid_rows * grid_cols + columns[i]; };
+  for (std::int64_t row = 0; row < layout.heads() * grid_rows; ++row)
+    for (std::int64_t i = offsets[row]; i < offsets[row + 1]; ++i) ++lists.offsets[list_of(row, i) + 1];
+  for (std::size_t i = 1; i < lists.offsets.size(); ++i) lists.offsets[i] += lists.offsets[i - 1];
+  std::vector<std::int64_t> next(lists.offsets.begin(), lists.offsets.end() - 1);
+  for (std::int64_t row = 0; row < layout.heads() * grid_rows; ++row)
+    for (std::int64_t i = offsets[row]; i < offsets[row + 1]; ++i)
+      lists.entries[next[list_of(row, i)]++] = {static_cast<std::int32_t>(row % grid_rows), static_cast<std::int32_t>(i)};
+  return lists;
+}
+
+}  // namespace bsgen::cpu

@@ -1,0 +1,64 @@
+#include "runtime/cpu/llvm/compile.h"
+
+#include <fmt/format.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Target/TargetMachine.h>
+#include <llvm/TargetParser/Host.h>
+
+#include <memory>
+#include <mutex>
+
+#include "runtime/cpu/llvm/parts.h"
+
+namespace bsgen::cpu {
+namespace {
+
+Expected<std::unique_ptr<llvm::TargetMachine>> target_machine(const CpuPlan& plan) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+  const std::string triple = llvm::sys::getProcessTriple();
+  std::string error;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target) return Status(ErrorCode::kMissing, fmt::format("cpu: LLVM has no code generator for {}: {}", triple, error));
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // every fused multiply-add is written as one
+  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(triple, plan.machine.cpu, plan.machine.features, options, llvm::Reloc::PIC_,
+                                                                           llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default, true));
+  if (!machine) return Status(ErrorCode::kMissing, fmt::format("cpu: LLVM makes no code for {} {}", triple, plan.machine.cpu));
+  return machine;
+}
+
+}  // namespace
+
+Expected<std::string> compile_plan(const CpuPlan& plan, BsgenCpuForm form) {
+  BSGEN_ASSIGN(const std::unique_ptr<llvm::TargetMachine> machine, target_machine(plan));
+  llvm::LLVMContext context;
+  llvm::Module module("bsgen", context);
+  module.setTargetTriple(machine->getTargetTriple().str());
+  module.setDataLayout(machine->createDataLayout());
+  const bool arm = machine->getTargetTriple().isAArch64();
+  Emitter emit(module, arm || plan.machine.isa != Isa::kPortable, arm || plan.machine.isa != Isa::kPortable);
+  emit_kernel(emit, plan);
+  std::string text;
+  llvm::raw_string_ostream messages(text);
+  if (llvm::verifyModule(module, &messages)) return Status(ErrorCode::kInternal, "cpu: the IR is malformed: " + messages.str());
+  if (form == kBsgenCpuLlvm) {
+    module.print(messages, nullptr);
+    return std::move(messages.str());
+  }
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  const auto type = form == kBsgenCpuAssembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
+  if (machine->addPassesToEmitFile(passes, stream, nullptr, type)) return Status(ErrorCode::kMissing, "cpu: LLVM emits no objects for this machine");
+  passes.run(module);
+  return std::string(bytes.begin(), bytes.end());
+}
+
+}  // namespace bsgen::cpu

@@ -1,0 +1,232 @@
+// The two passes of a kernel: loops over tokens, lists and blocks around the tiles.
+#include "runtime/cpu/llvm/api.h"
+#include "runtime/cpu/llvm/parts.h"
+
+namespace bsgen::cpu {
+namespace {
+
+Value* load_at(Emitter& emit, llvm::Type* type, Value* base, std::size_t byte_offset) {
+  return emit.CreateAlignedLoad(type, emit.CreateConstGEP1_64(emit.getInt8Ty(), base, byte_offset), llvm::Align(4));
+}
+
+Value* least(Emitter& emit, Value* a, Value* b) { return emit.CreateSelect(emit.CreateICmpSLT(a, b), a, b); }
+
+// What a call was given (BsgenCpuWork).
+struct Work {
+  Value *arguments, *offsets, *entries, *launch, *worker, *head, *begin, *end, *token_begin, *token_end;
+};
+
+Work open_pass(Emitter& emit, const CpuPlan& plan, const char* name) {
+  llvm::Function* function = open_function(emit, name, {emit.getPtrTy()}, true);
+  set_machine(*function, plan.machine);
+  const auto pointer = [&](std::size_t at) { return load_at(emit, emit.getPtrTy(), function->getArg(0), at); };
+  const auto number = [&](std::size_t at) { return load_at(emit, emit.getInt64Ty(), function->getArg(0), at); };
+  return {pointer(offsetof(BsgenCpuWork, arguments)), pointer(offsetof(BsgenCpuWork, offsets)),     pointer(offsetof(BsgenCpuWork, entries)),
+          pointer(offsetof(BsgenCpuWork, launch)),    pointer(offsetof(BsgenCpuWork, worker)),      number(offsetof(BsgenCpuWork, head)),
+          number(offsetof(BsgenCpuWork, begin)),      number(offsetof(BsgenCpuWork, end)),          number(offsetof(BsgenCpuWork, token_begin)),
+          number(offsetof(BsgenCpuWork, token_end))};
+}
+
+class Kernel {
+ public:
+  Kernel(Emitter& emit, const CpuPlan& plan) : emit_(emit), plan_(plan) {
+    for (const int rows : plan.tile_rows) tiles_.push_back(emit_tile(emit, plan, rows));
+    finish_ = plan.problem.op == Op::kUpdate ? emit_finish_update(emit, plan) : emit_finish(emit, plan);
+  }
+
+  void emit() {
+    if (plan_.problem.op == Op::kUpdate) {
+      emit_panels();
+      emit_update();
+    } else {
+      if (plan_.has_first_pass()) emit_transposed_values();
+      emit_product();
+    }
+  }
+
+ private:
+  Value* i64(std::int64_t value) { return emit_.i64(value); }
+  Value* mul(Value* a, std::int64_t b) { return emit_.CreateMul(a, i64(b)); }
+  Value* add(Value* a, Value* b) { return emit_.CreateAdd(a, b); }
+  Value* sub(Value* a, Value* b) { return emit_.CreateSub(a, b); }
+  std::int64_t grid_rows() const { return (plan_.rows + plan_.block.rows - 1) / plan_.block.rows; }
+  std::int64_t grid_cols() const { return (plan_.cols + plan_.block.cols - 1) / plan_.block.cols; }
+  std::int64_t block_elements() const { return std::int64_t{plan_.block.rows} * plan_.block.cols; }
+
+  // bprop, row: every block of W turned, so that its rows run along the output.
+  void emit_transposed_values() {
+    const Work work = open_pass(emit_, plan_, "bsgen_cpu_first");
+    const Slot w = load_slot(emit_, work.arguments, kSlotW);
+    const DType type = plan_.problem.dtype;
+    emit_.loop(work.begin, work.end, 1, [&](Value* block) {
+      Value* element = mul(block, block_elements());
+      emit_transpose(emit_, plan_.lanes, emit_.at(w.data, element, type), type, i64(plan_.block.cols), emit_.at(work.launch, element, DType::kFp32),
+                     plan_.block.rows, i64(plan_.block.rows), i64(plan_.block.cols));
+    });
+    emit_.CreateRetVoid();
+  }
+
+  // fprop, bprop: one head, a group of tokens, a run of lists.
+  void emit_product() {
+    const Work work = open_pass(emit_, plan_, "bsgen_cpu_main");
+    const DType type = plan_.problem.dtype;
+    const Slot in = load_slot(emit_, work.arguments, plan_.problem.op == Op::kFprop ? kSlotX : kSlotY);
+    const Slot w = load_slot(emit_, work.arguments, kSlotW);
+    Value* source = emit_.at(in.data, emit_.CreateMul(work.head, in.head_stride), type);
+    Value* tokens = sub(work.token_end, work.token_begin);
+    if (plan_.rows_are_tokens()) {
+      emit_.loop(i64(0), tokens, 1, [&](Value* m) {
+        Value* from = emit_.at(source, emit_.CreateMul(add(work.token_begin, m), in.leading_dimension), type);
+        emit_copy(emit_, plan_.lanes, from, type, emit_.at(work.worker, mul(m, plan_.pitch), DType::kFp32), i64(plan_.inner()));
+      });
+    } else {
+      emit_.loop(i64(0), tokens, plan_.width(), [&](Value* m) {
+        Value* count = least(emit_, sub(tokens, m), i64(plan_.width()));
+        emit_.loop(i64(0), i64(plan_.inner()), 1, [&](Value* k) {
+          Value* from = emit_.at(source, add(emit_.CreateMul(k, in.leading_dimension), add(work.token_begin, m)), type);
+          Value* to = emit_.at(work.worker, add(mul(m, plan_.inner()), mul(k, plan_.width())), DType::kFp32);
+          emit_copy(emit_, plan_.lanes, from, type, to, count);
+        });
+      });
+    }
+    const std::int64_t lists = (plan_.outer() + plan_.outer_block() - 1) / plan_.outer_block();
+    const TileOperands operands = tile_operands(plan_);
+    Value* values = plan_.has_first_pass() ? work.launch : w.data;
+    Value* sums = emit_.at(work.worker, plan_.worker_scratch() - std::int64_t{plan_.tile_rows[0]} * plan_.width(), DType::kFp32);
+    emit_.loop(work.begin, work.end, 1, [&](Value* list) {
+      Value* at = emit_.CreateGEP(emit_.getInt64Ty(), work.offsets, add(list, mul(work.head, lists)));
+      Value* begin = emit_.CreateAlignedLoad(emit_.getInt64Ty(), at, llvm::Align(8));
+      Value* count = sub(emit_.CreateAlignedLoad(emit_.getInt64Ty(), emit_.CreateConstGEP1_32(emit_.getInt64Ty(), at, 1), llvm::Align(8)), begin);
+      Value* entries = emit_.CreateGEP(emit_.getInt64Ty(), work.entries, begin);
+      const std::int64_t step = plan_.rows_are_tokens() ? plan_.width() : plan_.tile_rows[0];
+      emit_.loop(i64(0), i64(plan_.outer_block()), step, [&](Value* o) {
+        Value* first = add(mul(list, plan_.outer_block()), o);
+        Value* valid = least(emit_, i64(step), sub(i64(plan_.outer()), first));
+        if (plan_.rows_are_tokens()) {
+          Value* b = emit_.at(values, o, operands.b_type);
+          Value* next = i64(0);
+          for (std::size_t i = 0; i < tiles_.size(); ++i) {
+            const int rows = plan_.tile_rows[i];
+            Value* end = add(next, mul(emit_.CreateSDiv(sub(tokens, next), i64(rows)), rows));
+            emit_.loop(next, end, rows, [&](Value* m) {
+              emit_.CreateCall(tiles_[i], {emit_.at(work.worker, mul(m, plan_.pitch), DType::kFp32), b, entries, count, sums});
+              emit_.CreateCall(finish_, {work.arguments, sums, work.head, add(work.token_begin, m), first, i64(rows), valid});
+            });
+            next = end;
+          }
+        } else {
+          Value* a = emit_.at(values, mul(o, operands.a_row), operands.a_type);
+          emit_.loop(i64(0), tokens, plan_.width(), [&](Value* m) {
+            emit_.CreateCall(tiles_[0], {a, emit_.at(work.worker, mul(m, plan_.inner()), DType::kFp32), entries, count, sums});
+            emit_.CreateCall(finish_, {work.arguments, sums, work.head, first, add(work.token_begin, m), valid,
+                                       least(emit_, i64(plan_.width()), sub(tokens, m))});
+          });
+        }
+      });
+    });
+    emit_.CreateRetVoid();
+  }
+
+  // update: panel p of X (block row p of all heads), then those of dY.
+  void emit_panels() {
+    const Work work = open_pass(emit_, plan_, "bsgen_cpu_first");
+    const std::int64_t of_x = plan_.heads * grid_rows();
+    emit_.loop(work.begin, work.end, 1, [&](Value* panel) {
+      emit_.when(
+          emit_.CreateICmpSLT(panel, i64(of_x)), [&] { emit_panel(work, kSlotX, panel, grid_rows(), plan_.rows, plan_.block.rows, 0); },
+          [&] { emit_panel(work, kSlotY, sub(panel, i64(of_x)), grid_cols(), plan_.cols, plan_.block.cols, of_x * plan_.block.rows * plan_.pitch); });
+    });
+    emit_.CreateRetVoid();
+  }
+
+  void emit_panel(const Work& work, int slot_at, Value* panel, std::int64_t grid, std::int64_t features, int edge, std::int64_t offset) {
+    const DType type = plan_.problem.dtype;
+    const Slot slot = load_slot(emit_, work.arguments, slot_at);
+    Value* head = emit_.CreateSDiv(panel, i64(std::max<std::int64_t>(grid, 1)));
+    Value* feature = mul(emit_.CreateSRem(panel, i64(std::max<std::int64_t>(grid, 1))), edge);
+    Value* valid = least(emit_, i64(edge), sub(i64(features), feature));
+    Value* source = emit_.at(slot.data, emit_.CreateMul(head, slot.head_stride), type);
+    Value* to = emit_.at(work.launch, add(mul(panel, edge * plan_.pitch), i64(offset)), DType::kFp32);
+    Value* tokens = sub(work.token_end, work.token_begin);
+    if (plan_.problem.activations == Activations::kRow) {
+      emit_.loop(i64(0), tokens, 1, [&](Value* m) {
+        Value* from = emit_.at(source, add(emit_.CreateMul(add(work.token_begin, m), slot.leading_dimension), feature), type);
+        emit_copy(emit_, plan_.lanes, from, type, emit_.at(to, mul(m, edge), DType::kFp32), valid);
+      });
+      return;
+    }
+    Value* from = emit_.at(source, add(emit_.CreateMul(feature, slot.leading_dimension), work.token_begin), type);
+    if (slot_at == kSlotX) {
+      emit_.loop(i64(0), valid, 1, [&](Value* r) {
+        emit_copy(emit_, plan_.lanes, emit_.at(from, emit_.CreateMul(r, slot.leading_dimension), type), type, emit_.at(to, mul(r, plan_.pitch), DType::kFp32), tokens);
+      });
+    } else {
+      emit_transpose(emit_, plan_.lanes, from, type, slot.leading_dimension, to, edge, valid, tokens);
+    }
+  }
+
+  void emit_update() {
+    const Work work = open_pass(emit_, plan_, "bsgen_cpu_main");
+    const DType type = plan_.problem.output();
+    const TileOperands operands = tile_operands(plan_);
+    const Slot w = load_slot(emit_, work.arguments, kSlotW);
+    const std::int64_t x_panels = plan_.heads * grid_rows() * plan_.block.rows * plan_.pitch;
+    const std::int64_t panels = x_panels + plan_.heads * grid_cols() * plan_.block.cols * plan_.pitch;
+    Value* total = emit_.CreateSExt(load_at(emit_, emit_.getInt32Ty(), work.arguments, kTokensAt), emit_.getInt64Ty());
+    Value* first = emit_.CreateICmpEQ(work.token_begin, i64(0));
+    Value* last = emit_.CreateICmpEQ(work.token_end, total);
+    Value* tokens = sub(work.token_end, work.token_begin);
+    emit_.loop(work.begin, work.end, 1, [&](Value* block) {
+      Value* entry = emit_.CreateGEP(emit_.getInt64Ty(), work.entries, block);
+      const auto index = [&](std::size_t byte) { return emit_.CreateSExt(load_at(emit_, emit_.getInt32Ty(), entry, byte), emit_.getInt64Ty()); };
+      Value *row = index(0), *col = index(4);
+      Value* a = emit_.at(work.launch, mul(row, plan_.block.rows * plan_.pitch), DType::kFp32);
+      Value* b = emit_.at(work.launch, add(mul(col, plan_.block.cols * plan_.pitch), i64(x_panels)), DType::kFp32);
+      Value* rows_left = sub(i64(plan_.rows), mul(emit_.CreateSRem(row, i64(std::max<std::int64_t>(grid_rows(), 1))), plan_.block.rows));
+      Value* cols_left = sub(i64(plan_.cols), mul(emit_.CreateSRem(col, i64(std::max<std::int64_t>(grid_cols(), 1))), plan_.block.cols));
+      Value* value = mul(block, block_elements());
+      emit_.loop(i64(0), i64(plan_.block.rows), plan_.tile_rows[0], [&](Value* r) {
+        emit_.loop(i64(0), i64(plan_.block.cols), plan_.width(), [&](Value* c) {
+          Value* element = add(value, add(mul(r, plan_.block.cols), c));
+          emit_.CreateCall(tiles_[0], {emit_.at(a, mul(r, operands.a_row), DType::kFp32), emit_.at(b, c, DType::kFp32), work.entries, tokens, work.worker});
+          emit_.CreateCall(finish_, {work.worker, emit_.at(w.data, element, type), emit_.at(work.launch, add(element, i64(panels)), DType::kFp32),
+                                     sub(rows_left, r), sub(cols_left, c), first, last});
+        });
+      });
+    });
+    emit_.CreateRetVoid();
+  }
+
+  Emitter& emit_;
+  const CpuPlan& plan_;
+  std::vector<llvm::Function*> tiles_;
+  llvm::Function* finish_ = nullptr;
+};
+
+}  // namespace
+
+Slot load_slot(Emitter& emit, Value* arguments, int byte_offset) {
+  const auto at = static_cast<std::size_t>(byte_offset);
+  return {load_at(emit, emit.getPtrTy(), arguments, at), load_at(emit, emit.getInt64Ty(), arguments, at + 8), load_at(emit, emit.getInt64Ty(), arguments, at + 16)};
+}
+
+llvm::Function* open_function(Emitter& emit, const std::string& name, const std::vector<llvm::Type*>& parameters, bool exported) {
+  auto* type = llvm::FunctionType::get(emit.getVoidTy(), parameters, false);
+  auto* function = llvm::Function::Create(type, exported ? llvm::Function::ExternalLinkage : llvm::Function::InternalLinkage, name, emit.module());
+  function->setDoesNotThrow();
+  emit.SetInsertPoint(llvm::BasicBlock::Create(emit.getContext(), "entry", function));
+  return function;
+}
+
+void set_machine(llvm::Function& function, const Machine& machine) {
+  function.addFnAttr("target-cpu", machine.cpu);
+  if (!machine.features.empty()) function.addFnAttr("target-features", machine.features);
+  if (machine.isa == Isa::kAvx512) {
+    function.addFnAttr("prefer-vector-width", "512");
+    function.addFnAttr("min-legal-vector-width", "512");
+  }
+}
+
+void emit_kernel(Emitter& emit, const CpuPlan& plan) { Kernel(emit, plan).emit(); }
+
+}  // namespace bsgen::cpu

@@ -1,0 +1,50 @@
+// The functions that a kernel is made of, one emitter each. They are internal functions of the module.
+#pragma once
+
+#include "runtime/cpu/cpu_plan.h"
+#include "runtime/cpu/llvm/emitter.h"
+
+namespace bsgen::cpu {
+
+// A matrix operand as launches pass it: element (h, r, c) at data + h * head_stride + r * leading_dimension + c.
+struct Slot {
+  Value* data;
+  Value* leading_dimension;
+  Value* head_stride;
+};
+Slot load_slot(Emitter& emit, Value* arguments, int byte_offset);
+inline constexpr int kSlotX = 0, kSlotW = 24, kSlotY = 48, kTokensAt = 80, kEpilogueSlots = 88;
+
+// Opens a function of the module with these parameters; the caller emits its body and calls CreateRetVoid().
+llvm::Function* open_function(Emitter& emit, const std::string& name, const std::vector<llvm::Type*>& parameters, bool exported = false);
+// Vectors as wide as the plan's are legal in it.
+void set_machine(llvm::Function& function, const Machine& machine);
+
+// Where a tile's operands lie: a(r, i) is broadcast, b(i, v) is a vector. A step of `entry` counts in entries of the list.
+struct TileOperands {
+  DType a_type = DType::kFp32, b_type = DType::kFp32;
+  std::int64_t a_row = 0, a_step = 0, b_step = 0;  // elements from one r, from one i to the next
+  std::int64_t a_block = 0, b_block = 0;           // elements from one block to the next
+  bool a_by_value = false;                         // the block of W is a's (else b's); the other goes with the inner index
+};
+TileOperands tile_operands(const CpuPlan& plan);
+
+// void tile_R(ptr a, ptr b, ptr entries, i64 count, ptr sums): the sums of `rows` x width over a list of `count` blocks, in list order,
+// element after element. For update `entries` is unused and `count` counts tokens.
+llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows);
+
+// void finish(ptr arguments, ptr sums, i64 head, i64 row, i64 col, i64 rows, i64 cols): the epilogue, rounding and storing of a tile whose
+// first element is (row, col) of the output as memory holds it. fprop, bprop.
+llvm::Function* emit_finish(Emitter& emit, const CpuPlan& plan);
+// void finish(ptr sums, ptr out, ptr partial, i64 valid_rows, i64 valid_cols, i1 first, i1 last): the same for a tile of a block of dW.
+llvm::Function* emit_finish_update(Emitter& emit, const CpuPlan& plan);
+
+// Emits a loop that widens `count` consecutive elements.
+void emit_copy(Emitter& emit, int lanes, Value* from, DType type, Value* to, Value* count);
+// to[c * to_pitch + r] = from[r * from_pitch + c] for r < rows, c < cols; squares of lanes x lanes in registers.
+void emit_transpose(Emitter& emit, int lanes, Value* from, DType type, Value* from_pitch, Value* to, std::int64_t to_pitch, Value* rows, Value* cols);
+
+// The two passes, exported as bsgen_cpu_first and bsgen_cpu_main.
+void emit_kernel(Emitter& emit, const CpuPlan& plan);
+
+}  // namespace bsgen::cpu

@@ -1,0 +1,107 @@
+// The innermost kernel: R x V vectors of sums that stay in registers over a whole list of blocks.
+#include "runtime/cpu/llvm/parts.h"
+
+namespace bsgen::cpu {
+namespace {
+
+// Steps of the contraction in a row, before the loop is closed. Edges of blocks are multiples.
+constexpr int kUnroll = 4;
+
+// sums += a(., i) * b(i, .), one step.
+Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, int unrolled, Values sums) {
+  Values columns;
+  for (int v = 0; v < plan.vectors; ++v)
+    columns.push_back(emit.load(emit.at(b, unrolled * operands.b_step + v * plan.lanes, operands.b_type), operands.b_type, plan.lanes));
+  for (int r = 0; r < rows; ++r) {
+    Value* scalar = emit.load(emit.at(a, unrolled * operands.a_step + r * operands.a_row, operands.a_type), operands.a_type, 1);
+    Value* broadcast = emit.splat(scalar, plan.lanes);
+    for (int v = 0; v < plan.vectors; ++v) {
+      Value*& sum = sums[static_cast<std::size_t>(r * plan.vectors + v)];
+      sum = emit.multiply_add(broadcast, columns[static_cast<std::size_t>(v)], sum);
+    }
+  }
+  return sums;
+}
+
+// All steps of one run of the contraction: `count` of them, a multiple of kUnroll where `whole`.
+Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, Value* count, bool whole, const Values& sums) {
+  const auto steps = [&](int unroll) {
+    return [&, unroll](Value* i, const Values& carried) {
+      Value* a_here = emit.at(a, emit.CreateMul(i, emit.i64(operands.a_step)), operands.a_type);
+      Value* b_here = emit.at(b, emit.CreateMul(i, emit.i64(operands.b_step)), operands.b_type);
+      Values next = carried;
+      for (int u = 0; u < unroll; ++u) next = step(emit, plan, operands, rows, a_here, b_here, u, next);
+      return next;
+    };
+  };
+  if (whole) return emit.loop(emit.i64(0), count, kUnroll, sums, steps(kUnroll));
+  Value* main = emit.CreateAnd(count, emit.i64(-kUnroll));
+  const Values most = emit.loop(emit.i64(0), main, kUnroll, sums, steps(kUnroll));
+  return emit.loop(main, count, 1, most, steps(1));
+}
+
+}  // namespace
+
+TileOperands tile_operands(const CpuPlan& plan) {
+  const DType type = plan.problem.dtype;
+  const std::int64_t elements = std::int64_t{plan.block.rows} * plan.block.cols;
+  TileOperands t;
+  if (plan.problem.op == Op::kUpdate) {
+    const bool row = plan.problem.activations == Activations::kRow;
+    t.a_row = row ? 1 : plan.pitch;
+    t.a_step = row ? plan.block.rows : 1;
+    t.b_step = plan.block.cols;
+    return t;
+  }
+  if (plan.rows_are_tokens()) {
+    t.a_row = plan.pitch;
+    t.a_step = 1;
+    t.a_block = plan.inner_block();
+    t.b_type = plan.has_first_pass() ? DType::kFp32 : type;
+    t.b_step = plan.outer_block();
+    t.b_block = elements;
+    return t;
+  }
+  const bool forward = plan.problem.op == Op::kFprop;
+  t.a_by_value = true;
+  t.a_type = type;
+  t.a_row = forward ? 1 : plan.block.cols;
+  t.a_step = forward ? plan.block.cols : 1;
+  t.a_block = elements;
+  t.b_step = plan.width();
+  t.b_block = std::int64_t{plan.inner_block()} * plan.width();
+  return t;
+}
+
+llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
+  llvm::Type* pointer = emit.getPtrTy();
+  llvm::Function* function = open_function(emit, "tile_" + std::to_string(rows), {pointer, pointer, pointer, emit.getInt64Ty(), pointer});
+  set_machine(*function, plan.machine);
+  Value *a = function->getArg(0), *b = function->getArg(1), *entries = function->getArg(2), *count = function->getArg(3), *out = function->getArg(4);
+  const TileOperands operands = tile_operands(plan);
+  Values sums(static_cast<std::size_t>(rows * plan.vectors), llvm::Constant::getNullValue(emit.floats(plan.lanes)));
+  if (plan.problem.op == Op::kUpdate) {
+    sums = run(emit, plan, operands, rows, a, b, count, false, sums);
+  } else {
+    const std::int64_t edge = plan.inner_block(), last = plan.inner() / edge, rest = plan.inner() % edge;
+    sums = emit.loop(emit.i64(0), count, 1, sums, [&](Value* i, const Values& carried) {
+      Value* entry = emit.CreateGEP(emit.getInt64Ty(), entries, i);
+      Value* inner = emit.CreateSExt(emit.CreateAlignedLoad(emit.getInt32Ty(), entry, llvm::Align(4)), emit.getInt64Ty());
+      Value* value = emit.CreateSExt(emit.CreateAlignedLoad(emit.getInt32Ty(), emit.CreateConstGEP1_32(emit.getInt32Ty(), entry, 1), llvm::Align(4)),
+                                     emit.getInt64Ty());
+      Value* a_here = emit.at(a, emit.CreateMul(operands.a_by_value ? value : inner, emit.i64(operands.a_block)), operands.a_type);
+      Value* b_here = emit.at(b, emit.CreateMul(operands.a_by_value ? inner : value, emit.i64(operands.b_block)), operands.b_type);
+      if (rest == 0) return run(emit, plan, operands, rows, a_here, b_here, emit.i64(edge), true, carried);
+      // What the last block holds past the matrix is nobody's.
+      Value* steps = emit.CreateSelect(emit.CreateICmpEQ(inner, emit.i64(last)), emit.i64(rest), emit.i64(edge));
+      return run(emit, plan, operands, rows, a_here, b_here, steps, rest % kUnroll == 0, carried);
+    });
+  }
+  for (int r = 0; r < rows; ++r)
+    for (int v = 0; v < plan.vectors; ++v)
+      emit.store(sums[static_cast<std::size_t>(r * plan.vectors + v)], emit.at(out, r * plan.width() + v * plan.lanes, DType::kFp32), DType::kFp32);
+  emit.CreateRetVoid();
+  return function;
+}
+
+}  // namespace bsgen::cpu
