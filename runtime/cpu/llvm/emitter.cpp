@@ -69,7 +69,10 @@ int Emitter::lanes_of(Value* value) const {
 }
 
 Value* Emitter::load(Value* address, DType dtype, int lanes) {
-  if (size_bytes(dtype) == 4) return CreateAlignedLoad(floats(lanes), address, llvm::Align(4));
+  if (size_bytes(dtype) == 4) {
+    Value* value = CreateAlignedLoad(floats(lanes), address, llvm::Align(4));
+    return dtype == DType::kTf32 ? round_tf32(value, lanes) : value;
+  }
   Value* bits = CreateAlignedLoad(like(getInt16Ty(), lanes), address, llvm::Align(2));
   if (dtype == DType::kFp16) return from_half(bits, lanes);
   return CreateBitCast(CreateShl(CreateZExt(bits, like(getInt32Ty(), lanes)), 16), floats(lanes));
@@ -81,6 +84,13 @@ void Emitter::store(Value* value, Value* address, DType dtype) {
     CreateAlignedStore(value, address, llvm::Align(4));
   else
     CreateAlignedStore(dtype == DType::kFp16 ? to_half(value, lanes) : to_bfloat(value, lanes), address, llvm::Align(2));
+}
+
+// What a tensor core makes of the operand: 10 bits of fraction, ties away from zero.
+Value* Emitter::round_tf32(Value* value, int lanes) {
+  llvm::Type* words = like(getInt32Ty(), lanes);
+  Value* rounded = CreateAnd(CreateAdd(CreateBitCast(value, words), integer(0x1000, lanes)), integer(0xffffe000u, lanes));
+  return CreateSelect(CreateFCmpUNO(value, value), value, CreateBitCast(rounded, floats(lanes)));
 }
 
 // Where there is no instruction: the exponent moved by a multiplication, which is exact, subnormals included.

@@ -43,6 +43,7 @@ class Emitter : public llvm::IRBuilder<> {
   Value* multiply_add(Value* a, Value* b, Value* c) { return has_fma_ ? fused(a, b, c) : CreateFAdd(CreateFMul(a, b), c); }
 
  private:
+  Value* round_tf32(Value* value, int lanes);
   Value* from_half(Value* bits, int lanes);
   Value* to_half(Value* value, int lanes);
   Value* to_bfloat(Value* value, int lanes);
