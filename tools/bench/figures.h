@@ -58,6 +58,8 @@ using Progress = std::function<void(const std::string&)>;  // called before each
 // suites, one file each
 Suite foundation(const SuiteOptions& options, const Progress& progress);
 Suite simulation(const SuiteOptions& options, const Progress& progress);
+Expected<Suite> cpu(const SuiteOptions& options,
+                    const Progress& progress);  // kMissing where libbsgen-cpu was not built
 Expected<Suite> gpu(const SuiteOptions& options,
                     const Progress& progress);  // kMissing where there is no cuda:0
 

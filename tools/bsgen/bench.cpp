@@ -18,7 +18,7 @@
 namespace bsgen::cli {
 namespace {
 
-const std::vector<std::string> kSuites = {"foundation", "sim", "gpu"};
+const std::vector<std::string> kSuites = {"foundation", "sim", "gpu", "cpu"};
 const std::vector<std::string> kAreas = {"ready soon",  "planning", "a launch",
                                          "a cache hit", "exact",    "correct",
                                          "clean code",  "no waste", "simulation"};
@@ -134,6 +134,7 @@ Expected<int> bench_suite(const BenchArguments& arguments) {
   Expected<bench::Suite> suite =
       arguments.suite == "foundation" ? Expected<bench::Suite>(bench::foundation(options, progress))
       : arguments.suite == "sim"      ? Expected<bench::Suite>(bench::simulation(options, progress))
+      : arguments.suite == "cpu"      ? bench::cpu(options, progress)
                                       : bench::gpu(options, progress);
   if (terminal) fmt::print(stderr, "\r\x1b[K");
   if (!suite) return suite.status();
@@ -165,7 +166,7 @@ void add_bench(CLI::App& app, Action& action) {
   verb->get_option("mask")->required(false);
   verb->add_option(
           "--suite", arguments->suite,
-          "foundation (what this project promises), sim (the simulated device) or gpu (cuda:0)")
+          "foundation (what this project promises), sim (the simulated device), gpu (cuda:0) or cpu (this machine)")
       ->type_name("SUITE")
       ->group("Bench");
   verb->add_option("--only", arguments->only,

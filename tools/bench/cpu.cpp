@@ -1,0 +1,174 @@
+// The suite `cpu`: kernels of the cpu device beside what else the machine has, in interleaved runs of one process, each result judged
+// first. One thread is timed by its processor time, which other programs do not lengthen; all threads by the clock on the wall.
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "bsgen/cpu.h"
+#include "runtime/launch/loaded_kernel.h"
+#include "runtime/verify/execution.h"
+#include "runtime/verify/verify.h"
+#include "tools/bench/cpu_peers.h"
+#include "tools/bench/figures.h"
+#include "tools/bench/host_cpu.h"
+#include "tools/bench/samples.h"
+
+namespace bsgen::bench {
+namespace {
+
+struct Cell {
+  Op op = Op::kFprop;
+  DType dtype = DType::kFp32;
+  int size = 2048, block = 32, percent = 10;
+  std::int64_t tokens = 512;
+  int threads = 1;
+};
+
+struct Machine {
+  std::optional<OpenBlas> blas;
+  double peak = 0, bandwidth = 0;
+  std::string name;
+};
+
+struct Contender {
+  std::string name;
+  std::function<bool()> run;
+  std::vector<double> seconds = {};
+  double median() const { return Samples(seconds).median(); }
+};
+
+// Rounds in which everybody has a turn, so that a slow moment of the machine is everybody's.
+void race(std::vector<Contender>& contenders, int threads, double budget_seconds) {
+  const auto now = [&] { return threads == 1 ? thread_seconds() : std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
+  double spent = 0;
+  for (int round = -1; round < 40 && (round < 5 || spent < budget_seconds); ++round)
+    for (Contender& each : contenders) {
+      const double start = now();
+      if (!each.run()) return;
+      const double took = now() - start;
+      spent += took;
+      if (round >= 0) each.seconds.push_back(took);
+    }
+}
+
+std::vector<float> dense_weight(const Layout& layout, const verify::HostTensor& w) {
+  std::vector<float> dense(static_cast<std::size_t>(layout.rows() * layout.cols()));
+  const BlockShape block = layout.block();
+  for (std::int64_t row = 0; row < layout.grid_rows(); ++row)
+    for (std::int64_t i = layout.row_offsets()[row]; i < layout.row_offsets()[row + 1]; ++i)
+      for (int r = 0; r < block.rows; ++r)
+        for (int c = 0; c < block.cols; ++c)
+          dense[static_cast<std::size_t>((row * block.rows + r) * layout.cols() + layout.block_cols()[i] * block.cols + c)] = w.at(0, i, r * block.cols + c);
+  return dense;
+}
+
+Expected<Figure> measure(const Machine& machine, const Cell& cell) {
+  const int grid = cell.size / cell.block;
+  MaskOptions mask;
+  mask.block = {cell.block, cell.block};
+  BSGEN_ASSIGN(const Layout layout, read_mask(fmt::format("random:{0}x{0}:density={1},seed=1", grid, cell.percent / 100.0), mask));
+  Problem problem;
+  problem.op = cell.op;
+  problem.dtype = cell.dtype;
+  BSGEN_ASSIGN(const std::shared_ptr<Device> device, open_cpu({.threads = cell.threads, .parallel_for = {}, .instructions = {}}));
+  const auto start = std::chrono::steady_clock::now();
+  BSGEN_ASSIGN(const Kernel kernel, runtime::load_cpu_kernel(device, layout, problem));
+  const double compile_ms = milliseconds_since(start);
+  BSGEN_ASSIGN(const verify::Operands operands, verify::make_operands(layout, problem, cell.tokens, 1));
+  BSGEN_ASSIGN(const verify::StagedOperands staged, verify::StagedOperands::stage(device, problem, operands));
+  const LaunchArguments arguments = staged.arguments();
+  BSGEN_TRY(kernel.launch(arguments));
+  BSGEN_ASSIGN(const verify::HostTensor result, staged.result());
+  BSGEN_ASSIGN(const verify::Verdict verdict, verify::judge(layout, problem, operands, result));
+  if (!verdict.passed) return Status(ErrorCode::kCheckFailed, fmt::format("bench: the result is wrong: {}", verdict.reason));
+
+  std::vector<Contender> contenders;
+  contenders.push_back({"bsgen", [&] { return kernel.launch(arguments).ok(); }});
+  std::vector<float> dense, out;
+  const auto* x = reinterpret_cast<const float*>(arguments.x.data);
+  const auto* w = reinterpret_cast<const float*>(arguments.w.data);
+  const std::int64_t ldx = arguments.x.leading_dimension, n = layout.cols();
+  if (machine.blas && cell.op == Op::kFprop && cell.dtype == DType::kFp32) {
+    machine.blas->set_threads(cell.threads);
+    dense = dense_weight(layout, operands.w);
+    out.resize(static_cast<std::size_t>(cell.tokens * n));
+    contenders.push_back({"dense", [&] {
+                            machine.blas->sgemm(cell.tokens, n, layout.rows(), x, ldx, dense.data(), n, 0, out.data(), n);
+                            return true;
+                          }});
+    contenders.push_back({"per block", [&] {
+                            std::fill(out.begin(), out.end(), 0.0f);
+                            const BlockShape b = layout.block();
+                            for (std::int64_t row = 0; row < layout.grid_rows(); ++row)
+                              for (std::int64_t i = layout.row_offsets()[row]; i < layout.row_offsets()[row + 1]; ++i)
+                                machine.blas->sgemm(cell.tokens, b.cols, b.rows, x + row * b.rows, ldx, w + i * b.rows * b.cols, b.cols, 1,
+                                                    out.data() + layout.block_cols()[i] * b.cols, n);
+                            return true;
+                          }});
+  }
+  race(contenders, cell.threads, 0.5);
+  const double seconds = contenders[0].median();
+  if (seconds <= 0) return Status(ErrorCode::kDevice, "bench: a launch failed");
+  const double gflops = static_cast<double>(verify::useful_flops(layout, problem, cell.tokens)) / seconds * 1e-9;
+  Figure figure;
+  figure.area = fmt::format("{} {}", name(cell.op), name(cell.dtype));
+  figure.what = fmt::format("K = N = {}, M = {}, blocks of {}, {} percent, {}", cell.size, cell.tokens, cell.block, cell.percent,
+                            cell.threads == 1 ? std::string("1 thread") : fmt::format("{} threads", cell.threads));
+  figure.values = {{"us", seconds * 1e6}, {"gflops", gflops}, {"compile_ms", compile_ms}};
+  figure.measured = fmt::format("{} us, {} GFLOP/s", short_number(seconds * 1e6), short_number(gflops));
+  if (machine.peak > 0) {
+    figure.measured += fmt::format(", {:.0f} % of peak", 100 * gflops / (machine.peak * cell.threads));
+    figure.values.emplace_back("of_peak", gflops / (machine.peak * cell.threads));
+  }
+  if (cell.tokens == 1) {
+    const double bytes = static_cast<double>(layout.num_blocks()) * cell.block * cell.block * size_bytes(cell.dtype);
+    figure.measured += fmt::format(", {} GB/s of values", short_number(bytes / seconds * 1e-9));
+    figure.values.emplace_back("gb_per_s", bytes / seconds * 1e-9);
+  }
+  for (std::size_t i = 1; i < contenders.size(); ++i) {
+    const double ratio = contenders[i].median() / seconds;
+    figure.measured += fmt::format(", {} x {}", short_number(ratio), contenders[i].name);
+    figure.values.emplace_back(contenders[i].name + "_us", contenders[i].median() * 1e6);
+  }
+  // Asked of fp32, 10 percent, 512 tokens on one thread: times the dense library.
+  if (!dense.empty() && cell.threads == 1 && cell.tokens == 512 && cell.percent == 10) {
+    const double least = cell.block >= 32 ? 7 : 5;
+    figure.asked = fmt::format("at least {} x dense", least);
+    figure.verdict = contenders[1].median() / seconds >= least ? Verdict::kOk : Verdict::kMissed;
+  }
+  figure.how = fmt::format("median of {} interleaved runs, {}; {}; one core's peak {} GFLOP/s, reading {} GB/s; compiled in {} ms", contenders[0].seconds.size(),
+                           cell.threads == 1 ? "processor time" : "wall time", machine.blas ? machine.blas->name() : "no OpenBLAS here",
+                           short_number(machine.peak), short_number(machine.bandwidth), short_number(compile_ms));
+  return figure;
+}
+
+}  // namespace
+
+Expected<Suite> cpu(const SuiteOptions& options, const Progress& progress) {
+  BSGEN_ASSIGN(const std::shared_ptr<Device> device, open_cpu());
+  const int all = device->info().num_sms;
+  Machine machine{OpenBlas::open(), peak_gflops(), read_bandwidth(), cpu_name()};
+  std::vector<Cell> cells;
+  const std::vector<int> sizes = options.full ? std::vector<int>{2048, 4096} : std::vector<int>{2048};
+  const std::vector<int> densities = options.full ? std::vector<int>{5, 10, 25, 50} : std::vector<int>{10};
+  for (const int size : sizes)
+    for (const int percent : densities)
+      for (const std::int64_t tokens : {512, 16, 1})
+        for (const int block : {16, 32, 64})
+          for (const DType dtype : {DType::kFp32, DType::kBf16}) {
+            cells.push_back({Op::kFprop, dtype, size, block, percent, tokens, 1});
+            if (all > 1 && (options.full || (block == 32 && tokens == 512))) cells.push_back({Op::kFprop, dtype, size, block, percent, tokens, all});
+          }
+  for (const Op op : {Op::kBprop, Op::kUpdate})
+    for (const int block : {16, 32, 64}) cells.push_back({op, DType::kFp32, 2048, block, 10, 512, 1});
+  Suite suite{"cpu", {}};
+  for (const Cell& cell : cells) {
+    if (progress) progress(fmt::format("{} {} {} {}", name(cell.op), name(cell.dtype), cell.block, cell.tokens));
+    auto figure = measure(machine, cell);
+    suite.figures.push_back(figure ? *std::move(figure)
+                                   : not_measured(fmt::format("{} {}", name(cell.op), name(cell.dtype)), fmt::format("blocks of {}", cell.block), "", figure.status().message()));
+  }
+  return suite;
+}
+
+}  // namespace bsgen::bench
