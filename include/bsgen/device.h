@@ -1,6 +1,6 @@
-// Device: where kernels run. One interface, three implementations: cuda:N, sim and (later) cpu.
+// Device: where kernels run. One interface, three implementations: cuda:N, sim and cpu.
 //
-//   auto device = bsgen::Device::open("auto");   // first GPU; with none, cpu where it is built, else sim
+//   auto device = bsgen::Device::open("auto");   // first GPU; with none, sim
 //   auto x = (*device)->allocate(bytes);          // Expected<DeviceBuffer>, freed with its last owner
 //
 // Every function may be called from any thread.
@@ -66,7 +66,8 @@ struct LaunchConfig {
 
 class Device : public std::enable_shared_from_this<Device> {
  public:
-  // "auto", "sim", "sim:sm_90" (the architecture to model), "cpu", "cuda", "cuda:N".
+  // "auto", "sim", "sim:sm_90" (the architecture to model), "cpu", "cpu:avx2", "cpu:portable" (code for
+  // lesser machines; include/bsgen/cpu.h has more options), "cuda", "cuda:N".
   static Expected<std::shared_ptr<Device>> open(std::string_view name);
 
   virtual ~Device() = default;

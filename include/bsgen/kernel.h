@@ -36,7 +36,7 @@ struct KernelImage {
   Arch arch;
   std::string entry;                  // the extern "C" name
   std::string ptx;                    // no trailing NUL
-  std::vector<std::byte> cubin;       // empty where nvJitLink is missing: the driver assembles the PTX
+  std::vector<std::byte> cubin;       // empty where nvJitLink is missing: the driver assembles the PTX. Of a cpu device: the object, and no PTX
   ResourceReport resources;           // zeros where nothing was assembled
   double nvrtc_ms = 0, assemble_ms = 0;
 

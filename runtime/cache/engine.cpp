@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "runtime/cache/kernel_store.h"
+#include "runtime/cache/native.h"
 #include "runtime/cache/prepare.h"
 #include "runtime/launch/loaded_kernel.h"
 
@@ -29,6 +30,7 @@ struct Engine::Request::Data {
   std::shared_ptr<Device> device;
   Prepared prepared;
   Digest id;  // of the loaded kernel: code, plan, bound layout and device
+  std::optional<Native> native = {};  // of a cpu device; `prepared` is then its key alone
 };
 
 // Two tables: loaded kernels by request, and, inside the store, images by code; in tier table many
@@ -62,11 +64,19 @@ struct Engine::State {
     template_dir = variables->template_dir;
   }
 
+  Expected<Loaded> load_native(const std::shared_ptr<Device>& device, const Native& native, const Digest& id) {
+    BSGEN_ASSIGN(const KernelStore::Result result, store.get(native.key, about(native), [&] { return compile_image(native, *device); }));
+    BSGEN_ASSIGN(Kernel kernel, load_kernel(device, native, *result.image));
+    kernels.insert(id, std::make_shared<const Kernel>(kernel));
+    return Loaded{std::move(kernel), result.origin};
+  }
+
   Expected<Loaded> load(const Request::Data& request) {
     if (const auto kernel = kernels.find(request.id)) {  // landed while we took off
       store.count_memory_hit();
       return Loaded{*kernel, KernelOrigin::kMemory};
     }
+    if (request.native) return load_native(request.device, *request.native, request.id);
     const Prepared& prepared = request.prepared;
     BSGEN_ASSIGN(
         const KernelStore::Result result,
@@ -95,6 +105,22 @@ Digest request_id(const Prepared& prepared, const Device& device) {
 
 }  // namespace
 
+namespace {
+
+Expected<Engine::Request> native_request(const Layout& layout, const Problem& problem, std::shared_ptr<Device> device, const CompileOptions& options) {
+  BSGEN_ASSIGN(Native native, prepare_native(layout, problem, *device, options));
+  Record record;
+  record.add("key", native.key.digest.view());
+  record.add("layout", layout.hash().hex());
+  record.add("align", problem.align);
+  record.add("device", fmt::format("{}", reinterpret_cast<std::uintptr_t>(device.get())));
+  const Digest id = sha256(record.bytes());
+  Prepared prepared{{}, {}, {}, {}, {}, native.key};
+  return Engine::Request(std::make_shared<const Engine::Request::Data>(Engine::Request::Data{std::move(device), std::move(prepared), id, std::move(native)}));
+}
+
+}  // namespace
+
 Engine::Engine(EngineOptions options)
     : state_(std::make_unique<State>(std::move(options), Environment::read())) {}
 Engine::~Engine() = default;
@@ -106,13 +132,14 @@ Expected<Engine::Request> Engine::request(const Layout& layout, const Problem& p
   if (!device)
     return Status(ErrorCode::kInvalidArgument,
                   "engine: the device is null; Device::open(\"auto\") opens one");
+  if (device->info().kind == "cpu") return native_request(layout, problem, std::move(device), options);
   CompileOptions completed = options;
   if (completed.template_dir.empty()) completed.template_dir = state_->template_dir;
   BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch.value_or(device->info().arch),
                                           completed, state_->options.cuda_dir));
   const Digest id = request_id(prepared, *device);
   return Request(std::make_shared<const Request::Data>(
-      Request::Data{std::move(device), std::move(prepared), id}));
+      Request::Data{std::move(device), std::move(prepared), id, std::nullopt}));
 }
 
 Expected<Kernel> Engine::kernel(const Request& request, CompileReport* report) {

@@ -39,6 +39,7 @@ class Native final : public CpuDevice {
     return {};
   }
   Status synchronize(Stream) override { return {}; }
+  std::string compiler() const override { return fmt::format("LLVM {}", api_.llvm_version); }
 
   Expected<std::shared_ptr<const DeviceFunction>> load(const KernelImage& image, std::uint32_t) override {
     return Status(ErrorCode::kUnsupported, fmt::format("cpu: {} is a GPU's kernel; --device sim executes it", image.entry));
@@ -46,9 +47,9 @@ class Native final : public CpuDevice {
 
   Expected<std::string> compile(const CpuPlan& plan, BsgenCpuForm form) const override { return cpu::compile(api_, plan, form); }
 
-  Expected<std::shared_ptr<const DeviceFunction>> function(const CpuPlan& plan, const Layout& layout) override {
+  Expected<std::shared_ptr<const DeviceFunction>> function(const CpuPlan& plan, const Layout& layout, std::string_view object) override {
     auto made = std::make_shared<CpuFunction>();
-    BSGEN_ASSIGN(made->code, code(plan));
+    BSGEN_ASSIGN(made->code, code(plan, object));
     made->plan = plan;
     made->lists = make_lists(plan, layout);
     return std::shared_ptr<const DeviceFunction>(std::move(made));
@@ -72,13 +73,17 @@ class Native final : public CpuDevice {
   void free_memory(std::uint64_t address) override { std::free(reinterpret_cast<void*>(address)); }
 
  private:
-  Expected<std::shared_ptr<const Code>> code(const CpuPlan& plan) {
+  Expected<std::shared_ptr<const Code>> code(const CpuPlan& plan, std::string_view object) {
     std::ostringstream text;
     plan.dump(text);
     std::lock_guard lock(code_mutex_);
     std::weak_ptr<const Code>& kept = codes_[text.str()];
     if (auto found = kept.lock()) return found;
-    BSGEN_ASSIGN(const std::string object, compile(plan, kBsgenCpuObject));
+    std::string compiled;
+    if (object.empty()) {
+      BSGEN_ASSIGN(compiled, compile(plan, kBsgenCpuObject));
+      object = compiled;
+    }
     BSGEN_ASSIGN(auto loaded, Code::load(api_, object));
     kept = loaded;
     return loaded;

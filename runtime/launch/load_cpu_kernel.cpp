@@ -6,13 +6,19 @@
 
 namespace bsgen::runtime {
 
-Expected<Kernel> load_cpu_kernel(std::shared_ptr<Device> device, const Layout& layout, const Problem& problem, const CompileOptions& options) {
-  auto* cpu = dynamic_cast<cpu::CpuDevice*>(device.get());
-  if (!cpu) return Status(ErrorCode::kInvalidArgument, fmt::format("launch: {} is not a cpu device", device->info().name));
+Expected<cpu::CpuPlan> plan_for_cpu(const Device& device, const Layout& layout, const Problem& problem, const CompileOptions& options) {
+  const auto* cpu = dynamic_cast<const cpu::CpuDevice*>(&device);
+  if (!cpu) return Status(ErrorCode::kInvalidArgument, fmt::format("launch: {} is not a cpu device", device.info().name));
   if (options.tier != Tier::kAuto && options.tier != Tier::kTable)
     return Status(ErrorCode::kUnsupported, fmt::format("cpu: tier {} is a GPU's; kernels of the cpu are of tier table", name(options.tier)));
   BSGEN_TRY(problem.validate(layout, Arch{}));
   BSGEN_TRY(epilogue::parse(problem.epilogue));
+  return cpu::choose(layout, problem, cpu->machine());
+}
+
+Expected<Kernel> load_cpu_kernel(std::shared_ptr<Device> device, const Layout& layout, const Problem& problem, const CompileOptions& options,
+                                 std::span<const std::byte> object) {
+  BSGEN_ASSIGN(const cpu::CpuPlan plan, plan_for_cpu(*device, layout, problem, options));
   auto loaded = std::make_shared<LoadedKernel>();
   plan::KernelPlan& facts = loaded->plan;  // what launches are checked against; nothing in it was chosen
   facts.problem = problem;
@@ -26,7 +32,8 @@ Expected<Kernel> load_cpu_kernel(std::shared_ptr<Device> device, const Layout& l
   facts.layout_hash = layout.hash();
   facts.num_panels = 1;
   BSGEN_ASSIGN(loaded->spec, make_launch_spec(facts, device->info()));
-  BSGEN_ASSIGN(loaded->function, cpu->function(cpu::choose(layout, problem, cpu->machine()), layout));
+  const std::string_view code(reinterpret_cast<const char*>(object.data()), object.size());
+  BSGEN_ASSIGN(loaded->function, dynamic_cast<cpu::CpuDevice&>(*device).function(plan, layout, code));
   loaded->device = std::move(device);
   return Kernel(std::move(loaded));
 }

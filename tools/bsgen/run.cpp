@@ -11,7 +11,6 @@
 #include <memory>
 
 #include "compiler/nvrtc/compile.h"
-#include "runtime/cpu/cpu_device.h"
 #include "runtime/launch/loaded_kernel.h"
 #include "runtime/verify/trial.h"
 #include "tools/bsgen/cli.h"
@@ -128,7 +127,7 @@ Expected<Ready> make_cpu_kernel(const RunArguments& a, const PlanRequest& reques
   const char* option = !a.cuda_file.empty() ? "--cuda" : !a.ptx_file.empty() ? "--ptx" : request.plan ? "--plan" : nullptr;
   if (option) return wrong(fmt::format("run: {} is for GPUs and sim, this device is {}; leave it out or add --device sim", option, device->info().name));
   BSGEN_ASSIGN(Kernel kernel, runtime::load_cpu_kernel(device, request.layout, request.problem, request.options));
-  const cpu::CpuPlan plan = cpu::choose(request.layout, request.problem, dynamic_cast<cpu::CpuDevice&>(*device).machine());
+  BSGEN_ASSIGN(const cpu::CpuPlan plan, runtime::plan_for_cpu(*device, request.layout, request.problem, request.options));
   return Ready{kernel, kernel.loaded().plan, fmt::format("tier table, {}, tile of {} x {}", name(plan.machine.isa), plan.tile_rows[0], plan.width()), {}};
 }
 

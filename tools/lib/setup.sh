@@ -14,6 +14,7 @@ die() {
 # The packages that a part needs, as Debian 12 and Ubuntu 24.04 both name them.
 build_packages=(g++ cmake ninja-build libfmt-dev libcli11-dev nlohmann-json3-dev libssl-dev libxxhash-dev zlib1g-dev catch2 python3)
 clang_packages=(clang-19 libclang-rt-19-dev llvm-19)
+cpu_packages=(llvm-19-dev)  # for the cpu device; everything else builds without it
 pip_packages=(python3-pip ca-certificates)
 
 as_root() {

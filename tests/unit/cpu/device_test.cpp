@@ -1,0 +1,138 @@
+// The cpu device as an embedding program meets it.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "bsgen/cpu.h"
+#include "bsgen/engine.h"
+#include "runtime/cpu/cpu_device.h"
+#include "runtime/launch/loaded_kernel.h"
+#include "runtime/verify/execution.h"
+#include "runtime/verify/trial.h"
+#include "runtime/verify/verify.h"
+#include "tests/support/catch.h"
+#include "tests/support/run_tool.h"
+
+namespace bsgen {
+namespace {
+
+const Layout& mask() {
+  static const Layout layout = *read_mask("random:9x8:density=0.4,seed=3", {.block = {32, 16}, .size = {280, 125}});
+  return layout;
+}
+
+std::string digest(const CpuOptions& options, Op op, std::int64_t tokens) {
+  const auto device = open_cpu(options);
+  REQUIRE(device.ok());
+  const Problem problem{.op = op, .dtype = DType::kFp32};
+  const auto kernel = runtime::load_cpu_kernel(*device, mask(), problem);
+  REQUIRE(kernel.ok());
+  const auto operands = verify::make_operands(mask(), problem, tokens, 5);
+  REQUIRE(operands.ok());
+  const auto staged = verify::StagedOperands::stage(*device, problem, *operands);
+  REQUIRE(staged.ok());
+  REQUIRE(kernel->launch(staged->arguments()).ok());
+  return verify::output_digest(*staged->result());
+}
+
+}  // namespace
+
+#define NEEDS_CPU() \
+  if (const auto opened = open_cpu(); !opened) BSGEN_SKIP(opened.status().message())
+
+TEST_CASE("results_have_the_same_bits_for_any_number_of_threads") {
+  NEEDS_CPU();
+  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) {
+    const std::string one = digest({.threads = 1, .parallel_for = {}, .instructions = {}}, op, 700);
+    for (const int threads : {2, 3, 8}) CHECK(digest({.threads = threads, .parallel_for = {}, .instructions = {}}, op, 700) == one);
+  }
+}
+
+TEST_CASE("a_program_brings_its_own_threads") {
+  NEEDS_CPU();
+  int calls = 0;
+  const auto reversed = [&](int tasks, const CpuTask& task) {
+    ++calls;
+    std::thread other([&] {
+      for (int i = tasks - 1; i > 0; --i) task(i);
+    });
+    if (tasks > 0) task(0);
+    other.join();
+  };
+  const std::string one = digest({.threads = 1, .parallel_for = {}, .instructions = {}}, Op::kFprop, 700);
+  CHECK(digest({.threads = 2, .parallel_for = reversed, .instructions = {}}, Op::kFprop, 700) == one);
+  CHECK(calls == 1);
+}
+
+TEST_CASE("a_child_of_fork_launches_what_its_parent_loaded") {
+  NEEDS_CPU();
+  const auto device = *open_cpu({.threads = 2, .parallel_for = {}, .instructions = {}});
+  const Problem problem{.op = Op::kFprop, .dtype = DType::kFp32};
+  const auto kernel = runtime::load_cpu_kernel(device, mask(), problem);
+  const auto operands = verify::make_operands(mask(), problem, 700, 5);
+  const auto staged = verify::StagedOperands::stage(device, problem, *operands);
+  REQUIRE(kernel->launch(staged->arguments()).ok());
+  const std::string here = verify::output_digest(*staged->result());
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool ran = kernel->launch(staged->arguments()).ok();
+    _exit(ran && verify::output_digest(*staged->result()) == here ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+}
+
+TEST_CASE("code_for_lesser_machines_is_made_on_request_and_for_greater_ones_refused") {
+  NEEDS_CPU();
+  const auto portable = open_cpu({.threads = 1, .parallel_for = {}, .instructions = "portable"});
+  REQUIRE(portable.ok());
+  CHECK((*portable)->info().name == "cpu:portable");
+  CHECK(open_cpu({.threads = 1, .parallel_for = {}, .instructions = "avx3"}).status() ==
+        Status(ErrorCode::kInvalidArgument, "cpu: \"avx3\" is none of portable, avx2, avx512"));
+}
+
+TEST_CASE("the_engine_compiles_once_and_a_second_one_loads_the_object_from_disk") {
+  NEEDS_CPU();
+  const test::TemporaryFolder folder;
+  const Problem problem{.op = Op::kFprop, .dtype = DType::kFp32, .epilogue = "relu(acc)"};
+  const auto origin_of = [&](Engine& engine, const std::shared_ptr<Device>& device) {
+    CompileReport report;
+    const auto kernel = engine.kernel(mask(), problem, device, {}, &report);
+    REQUIRE(kernel.status() == Status());
+    const auto operands = verify::make_operands(mask(), problem, 40, 5);
+    const auto trial = verify::run_trial(*kernel, mask(), problem, *operands);
+    REQUIRE(trial.ok());
+    CHECK(trial->failures.empty());
+    return report.origin;
+  };
+  EngineOptions options;
+  options.cache_dir = folder.path().string();
+  Engine first(options);
+  const auto device = *open_cpu();
+  CHECK(origin_of(first, device) == KernelOrigin::kCompiled);
+  CHECK(origin_of(first, device) == KernelOrigin::kMemory);
+  Engine second(options);
+  CHECK(origin_of(second, *open_cpu()) == KernelOrigin::kDisk);
+  // Code for other instructions is another kernel.
+  const auto portable = *open_cpu({.threads = 1, .parallel_for = {}, .instructions = "portable"});
+  if (portable->info().model != device->info().model) CHECK(origin_of(second, portable) == KernelOrigin::kCompiled);
+}
+
+TEST_CASE("a_library_that_is_not_there_is_missing_and_the_way_out_is_named") {
+  const test::ToolResult run = test::run_tool("run full:2x2 --block 32 --dtype fp32 --tokens 3 --device cpu", "BSGEN_CPU_LIBRARY=/nowhere/libbsgen-cpu.so");
+  CHECK(run.status == 3);
+  CHECK(run.out.empty());
+  CHECK(run.err.find("cpu: libbsgen-cpu.so could not be opened: ") != std::string::npos);
+  CHECK(run.err.find("; build bsgen where llvm-19-dev is installed, or take --device sim (BSGEN_DEVICE=sim)") != std::string::npos);
+}
+
+TEST_CASE("what_is_for_gpus_is_refused_by_name") {
+  NEEDS_CPU();
+  const std::string run = "run full:2x2 --block 32 --dtype fp32 --tokens 3 --device cpu ";
+  CHECK(test::run_tool(run + "--tier unrolled").err == "bsgen: cpu: tier unrolled is a GPU's; kernels of the cpu are of tier table\n");
+  CHECK(test::run_tool(run + "--ptx x.ptx").err == "bsgen: run: --ptx is for GPUs and sim, this device is cpu; leave it out or add --device sim\n");
+}
+
+}  // namespace bsgen

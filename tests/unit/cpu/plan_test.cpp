@@ -1,0 +1,86 @@
+#include <set>
+#include <sstream>
+
+#include "runtime/cpu/cpu_plan.h"
+#include "tests/support/catch.h"
+#include "tests/support/random_layout.h"
+
+namespace bsgen::cpu {
+namespace {
+
+const Machine kMachine = {"znver4", "+avx2,+avx512f,+fma", Isa::kAvx512, 1 << 20};
+
+std::vector<CpuPlan> many_plans(const Layout& layout) {
+  std::vector<CpuPlan> plans;
+  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512})
+    for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
+      for (const Activations activations : {Activations::kRow, Activations::kCol}) {
+        Machine machine = kMachine;
+        machine.isa = isa;
+        plans.push_back(choose(layout, {.op = op, .dtype = DType::kBf16, .activations = activations}, machine));
+      }
+  return plans;
+}
+
+}  // namespace
+
+TEST_CASE("every_plan_verifies_and_is_read_back_as_it_was_written") {
+  for (const int rows : {8, 16, 32, 64, 128})
+    for (const int cols : {8, 16, 32, 64, 128})
+      for (const CpuPlan& plan : many_plans(*Layout::from_bits({1, 0, 1, 1}, 2, 2, {rows, cols}, 1, {2 * rows - 1, 2 * cols - 3}))) {
+        INFO(rows << " x " << cols);
+        CHECK(plan.verify() == Status());
+        std::ostringstream text;
+        plan.dump(text);
+        const auto read = CpuPlan::parse(text.str());
+        REQUIRE(read.ok());
+        CHECK(*read == plan);
+      }
+}
+
+TEST_CASE("a_plan_that_does_not_cover_its_blocks_is_refused") {
+  const Layout layout = *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32});
+  CpuPlan plan = choose(layout, {.op = Op::kFprop, .dtype = DType::kFp32}, kMachine);
+  plan.vectors = 3;
+  CHECK(plan.verify() == Status(ErrorCode::kInvalidArgument, "cpu plan: the vectors do not cover a block"));
+  plan.vectors = 2;
+  plan.tile_rows = {14, 8};
+  CHECK(plan.verify() == Status(ErrorCode::kInvalidArgument, "cpu plan: the tiles do not cover a block"));
+  CHECK(CpuPlan::parse("bsgen cpu plan 1\nop fprop\n").status().code() == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("the_epilogue_and_the_output_type_are_spelled_out_in_the_plan") {
+  const Layout layout = *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32});
+  const CpuPlan plan = choose(layout, {.op = Op::kFprop, .dtype = DType::kTf32, .epilogue = "relu( acc+bias[n] )"}, kMachine);
+  CHECK(plan.problem.epilogue == "relu(acc + bias[n])");
+  CHECK(plan.problem.out_dtype == DType::kFp32);
+}
+
+TEST_CASE("the_lists_hold_every_block_of_an_output_once_in_ascending_order") {
+  for (std::uint64_t number = 0; number < 60; ++number) {
+    INFO("random_layout(" << number << ")");
+    const Layout layout = test::random_layout(number).make();
+    for (const Op op : {Op::kFprop, Op::kBprop}) {
+      CpuPlan plan;
+      plan.problem.op = op;
+      const BlockLists lists = make_lists(plan, layout);
+      const std::int64_t outputs = op == Op::kFprop ? layout.grid_cols() : layout.grid_rows();
+      REQUIRE(static_cast<std::int64_t>(lists.offsets.size()) == layout.heads() * outputs + 1);
+      std::set<std::int32_t> seen;
+      for (std::int64_t list = 0; list < layout.heads() * outputs; ++list)
+        for (std::int64_t i = lists.offsets[list]; i < lists.offsets[list + 1]; ++i) {
+          const BlockEntry entry = lists.entries[i];
+          const std::int64_t head = list / outputs, out = list % outputs;
+          const std::int64_t row = op == Op::kFprop ? entry.inner : out, col = op == Op::kFprop ? out : entry.inner;
+          CHECK(layout.block_cols()[entry.value] == col);
+          CHECK(layout.row_offsets()[head * layout.grid_rows() + row] <= entry.value);
+          CHECK(entry.value < layout.row_offsets()[head * layout.grid_rows() + row + 1]);
+          if (i > lists.offsets[list]) CHECK(lists.entries[i - 1].inner < entry.inner);
+          CHECK(seen.insert(entry.value).second);
+        }
+      CHECK(static_cast<std::int64_t>(seen.size()) == layout.num_blocks());
+    }
+  }
+}
+
+}  // namespace bsgen::cpu
