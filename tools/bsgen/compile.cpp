@@ -13,6 +13,7 @@
 
 #include "tools/bsgen/cli.h"
 #include "tools/bsgen/command_line.h"
+#include "tools/bsgen/cpu_stages.h"
 #include "tools/bsgen/plan_text.h"
 #include "tools/bsgen/stages.h"
 #include "tools/bsgen/text.h"
@@ -22,13 +23,14 @@ namespace {
 
 struct CompileArguments {
   PlanArguments plan;
-  std::string emit, output, stop_after, dump_after;
+  std::string emit, output, stop_after, dump_after, device;
 };
 
 // In pipeline order; a stage needs all before it. sass and report are read off the cubin.
 const std::vector<std::string> kStages = {"layout", "profile", "plan", "cuda", "ptx", "cubin"};
 const std::vector<std::string> kEmits = {"plan", "cuda",   "ptx",   "cubin",
-                                         "sass", "report", "layout"};
+                                         "sass", "report", "layout", "llvm", "asm"};
+const std::vector<std::string> kCpuEmits = {"plan", "llvm", "asm"};
 const std::vector<std::string> kStops = {"layout", "profile", "plan", "cuda", "ptx"};
 
 Status wrong(std::string message) {
@@ -62,8 +64,18 @@ Expected<std::vector<std::string>> stages_to_dump(const CompileArguments& argume
   return stages;
 }
 
+// Of a cpu device: asked for by name, or by a stage that only it has.
+bool for_cpu(const CompileArguments& a) {
+  return !a.device.empty() || a.emit == "llvm" || a.emit == "asm";
+}
+
 Status check(const CompileArguments& a) {
   if (!a.emit.empty()) BSGEN_TRY(one_of("--emit", a.emit, kEmits));
+  if (for_cpu(a)) {
+    if (std::find(kCpuEmits.begin(), kCpuEmits.end(), a.emit) == kCpuEmits.end() || a.plan.json)
+      return wrong("compile: --device cpu takes --emit plan, llvm or asm, without --json");
+    return {};
+  }
   if (!a.stop_after.empty()) BSGEN_TRY(one_of("--stop-after", a.stop_after, kStops));
   if (!a.emit.empty() && !a.stop_after.empty())
     return wrong("compile: --emit and --stop-after both say what to write; give one of them");
@@ -232,6 +244,13 @@ Expected<int> compile(const CompileArguments& arguments) {
   BSGEN_TRY(check(arguments));
   BSGEN_ASSIGN(const std::vector<std::string> dumps, stages_to_dump(arguments));
   BSGEN_ASSIGN(const PlanRequest request, resolve(arguments.plan));
+  if (for_cpu(arguments)) {
+    BSGEN_ASSIGN(const std::string text,
+                 cpu_stage(request, arguments.device.empty() ? "cpu" : arguments.device,
+                           arguments.emit));
+    BSGEN_TRY(write_output(arguments.output, text, false));
+    return 0;
+  }
   const std::string target = !arguments.stop_after.empty() ? arguments.stop_after : arguments.emit;
   std::size_t last = target.empty() ? kStages.size() - 1 : stage_index(target);
   // A dump asks for its stage too, except beyond where the caller said to stop.
@@ -274,6 +293,11 @@ void add_compile(CLI::App& app, Action& action) {
           fmt::format("write this instead of the readable report: {}", fmt::join(kEmits, ", ")))
       ->type_name("WHAT")
       ->group("Output");
+  verb->add_option("--device", arguments->device,
+                   "cpu, cpu:avx2 or cpu:portable: --emit plan, llvm or asm of the kernel for this "
+                   "processor")
+      ->type_name("DEVICE")
+      ->group("Plan");
   verb->add_option("-o,--output", arguments->output,
                    "where --emit and --stop-after write; default and - are standard output")
       ->type_name("FILE")

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "tools/bsgen/cli.h"
+#include "tools/bsgen/cpu_stages.h"
 #include "tools/bsgen/plan_text.h"
 #include "tools/bsgen/stages.h"
 #include "tools/bsgen/text.h"
@@ -14,6 +15,7 @@ namespace {
 
 struct ExplainArguments {
   PlanArguments plan;
+  std::string device;
 };
 
 const plan::Candidate* chosen(const plan::KernelPlan& plan) {
@@ -113,6 +115,14 @@ Json explain_json(const PlanRequest& request, const Planned& planned,
 
 Expected<int> explain(const ExplainArguments& arguments) {
   BSGEN_ASSIGN(const PlanRequest request, resolve(arguments.plan));
+  if (!arguments.device.empty()) {
+    if (arguments.plan.json)
+      return Status(ErrorCode::kInvalidArgument,
+                    "explain: --device has no JSON; compile --device cpu --emit plan writes the plan");
+    BSGEN_ASSIGN(const std::string text, explain_cpu(request, arguments.device));
+    BSGEN_TRY(print(text));
+    return 0;
+  }
   BSGEN_ASSIGN(const Planned planned, make_plan(request));
   BSGEN_ASSIGN(const BatchInvariantPrice price, price_batch_invariance(request, planned.plan));
   BSGEN_TRY(arguments.plan.json ? print_json(explain_json(request, planned, price))
@@ -127,6 +137,10 @@ void add_explain(CLI::App& app, Action& action) {
       "explain", "every candidate plan, its predicted cost and bound, and why it lost");
   auto arguments = std::make_shared<ExplainArguments>();
   add_plan_arguments(*verb, arguments->plan);
+  verb->add_option("--device", arguments->device,
+                   "cpu, cpu:avx2 or cpu:portable: the plan for this processor instead of a GPU")
+      ->type_name("DEVICE")
+      ->group("Plan");
   verb->footer(
       "\nExample: what would a band of width 3 get on an H100, and what did the alternatives "
       "lack?\n"

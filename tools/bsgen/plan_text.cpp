@@ -4,12 +4,13 @@
 
 namespace bsgen::cli {
 
-std::string request_text(const PlanRequest& request) {
+std::string request_text(const PlanRequest& request, std::string_view target) {
   const Layout& layout = request.layout;
   const BlockShape block = layout.block();
   const std::int64_t all = layout.heads() * layout.grid_rows() * layout.grid_cols();
   return fmt::format("{} {} for {}: {} of {} of {} x {} present ({}), W is {}{} x {}",
-                     name(request.problem.op), name(request.problem.dtype), request.arch.name(),
+                     name(request.problem.op), name(request.problem.dtype),
+                     target.empty() ? request.arch.name() : std::string(target),
                      layout.num_blocks(), count(all, "block", "blocks"), block.rows, block.cols,
                      percent(layout.density()),
                      layout.heads() > 1 ? fmt::format("{} heads of ", layout.heads()) : "",

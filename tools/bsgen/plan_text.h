@@ -3,6 +3,7 @@
 
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include "tools/bsgen/cli.h"
 #include "tools/bsgen/text.h"
@@ -10,7 +11,7 @@
 namespace bsgen::cli {
 
 // "fprop bf16 for sm_80: 410 of 4096 blocks of 32 x 32 present (10.0%), W is 2048 x 2048"
-std::string request_text(const PlanRequest& request);
+std::string request_text(const PlanRequest& request, std::string_view target = {});
 std::string tile_text(const plan::KernelPlan& plan,
                       const plan::Tile& tile);              // "128 tokens x 2 blocks"
 std::string arithmetic_text(const plan::KernelPlan& plan);  // lines

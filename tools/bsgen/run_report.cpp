@@ -52,7 +52,7 @@ std::string run_text(const PlanRequest& request, const plan::KernelPlan& plan, c
   std::string text;
   if (outcome.trace) text += trace_text(*outcome.trace, outcome.trial.report.trace, *outcome.quotes) + "\n";
   if (outcome.profile) text += profile_text(*outcome.profile, *outcome.quotes) + "\n";
-  text += bold(request_text(request)) + "\n";
+  text += bold(request_text(request, outcome.plan.empty() ? "" : outcome.device.name)) + "\n";
   const auto line = [&](const char* what, const std::string& value) { text += fmt::format("  {:<11}{}\n", what, value); };
   line("device",
        fmt::format("{}, {}{}", outcome.device.name, outcome.device.model, outcome.device.note.empty() ? "" : "; " + outcome.device.note));
@@ -191,7 +191,7 @@ Status save_run(const std::string& folder, const PlanRequest& request, const ver
   BSGEN_TRY(put("layout.npy", verify::npy_bytes("|b1", shape, bits),
                 fmt::format("which blocks of {} are present; bsgen reads it as a mask", to_string(layout.block()))));
 
-  std::string readme = request_text(request) + fmt::format("\n{} on {}, {} tokens, epilogue {}, output digest {}\n\n",
+  std::string readme = request_text(request, outcome.plan.empty() ? "" : outcome.device.name) + fmt::format("\n{} on {}, {} tokens, epilogue {}, output digest {}\n\n",
                                                            outcome.passed() ? "passed" : "failed", outcome.device.name, outcome.tokens,
                                                            problem.epilogue.empty() ? "acc" : problem.epilogue, outcome.digest);
   readme += listing +

@@ -4,16 +4,16 @@
 namespace bsgen::cpu {
 namespace {
 
-// Steps of the contraction in a row, before the loop is closed. Edges of blocks are multiples.
-constexpr int kUnroll = 4;
+// Steps of the contraction in a row, before the loop is closed: fewer where a step is long. Edges of blocks are multiples.
+int unrolled(const CpuPlan& plan, int rows) { return rows * plan.vectors >= 12 ? 2 : 4; }
 
 // sums += a(., i) * b(i, .), one step.
-Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, int unrolled, Values sums) {
+Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, int ahead, Values sums) {
   Values columns;
   for (int v = 0; v < plan.vectors; ++v)
-    columns.push_back(emit.load(emit.at(b, unrolled * operands.b_step + v * plan.lanes, operands.b_type), operands.b_type, plan.lanes));
+    columns.push_back(emit.load(emit.at(b, ahead * operands.b_step + v * plan.lanes, operands.b_type), operands.b_type, plan.lanes));
   for (int r = 0; r < rows; ++r) {
-    Value* scalar = emit.load(emit.at(a, unrolled * operands.a_step + r * operands.a_row, operands.a_type), operands.a_type, 1);
+    Value* scalar = emit.load(emit.at(a, ahead * operands.a_step + r * operands.a_row, operands.a_type), operands.a_type, 1);
     Value* broadcast = emit.splat(scalar, plan.lanes);
     for (int v = 0; v < plan.vectors; ++v) {
       Value*& sum = sums[static_cast<std::size_t>(r * plan.vectors + v)];
@@ -23,20 +23,21 @@ Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, in
   return sums;
 }
 
-// All steps of one run of the contraction: `count` of them, a multiple of kUnroll where `whole`.
+// All steps of one run of the contraction: `count` of them, a multiple of unrolled() where `whole`.
 Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, Value* count, bool whole, const Values& sums) {
-  const auto steps = [&](int unroll) {
-    return [&, unroll](Value* i, const Values& carried) {
+  const int unroll = unrolled(plan, rows);
+  const auto steps = [&](int times) {
+    return [&, times](Value* i, const Values& carried) {
       Value* a_here = emit.at(a, emit.CreateMul(i, emit.i64(operands.a_step)), operands.a_type);
       Value* b_here = emit.at(b, emit.CreateMul(i, emit.i64(operands.b_step)), operands.b_type);
       Values next = carried;
-      for (int u = 0; u < unroll; ++u) next = step(emit, plan, operands, rows, a_here, b_here, u, next);
+      for (int u = 0; u < times; ++u) next = step(emit, plan, operands, rows, a_here, b_here, u, next);
       return next;
     };
   };
-  if (whole) return emit.loop(emit.i64(0), count, kUnroll, sums, steps(kUnroll));
-  Value* main = emit.CreateAnd(count, emit.i64(-kUnroll));
-  const Values most = emit.loop(emit.i64(0), main, kUnroll, sums, steps(kUnroll));
+  if (whole) return emit.loop(emit.i64(0), count, unroll, sums, steps(unroll));
+  Value* main = emit.CreateAnd(count, emit.i64(-unroll));
+  const Values most = emit.loop(emit.i64(0), main, unroll, sums, steps(unroll));
   return emit.loop(main, count, 1, most, steps(1));
 }
 
@@ -84,17 +85,19 @@ llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
     sums = run(emit, plan, operands, rows, a, b, count, false, sums);
   } else {
     const std::int64_t edge = plan.inner_block(), last = plan.inner() / edge, rest = plan.inner() % edge;
+    const auto load_int = [&](unsigned index, Value* entry) {
+      Value* address = emit.CreateConstGEP1_32(emit.getInt32Ty(), entry, index);
+      return emit.CreateSExt(emit.CreateAlignedLoad(emit.getInt32Ty(), address, llvm::Align(4)), emit.getInt64Ty());
+    };
     sums = emit.loop(emit.i64(0), count, 1, sums, [&](Value* i, const Values& carried) {
       Value* entry = emit.CreateGEP(emit.getInt64Ty(), entries, i);
-      Value* inner = emit.CreateSExt(emit.CreateAlignedLoad(emit.getInt32Ty(), entry, llvm::Align(4)), emit.getInt64Ty());
-      Value* value = emit.CreateSExt(emit.CreateAlignedLoad(emit.getInt32Ty(), emit.CreateConstGEP1_32(emit.getInt32Ty(), entry, 1), llvm::Align(4)),
-                                     emit.getInt64Ty());
+      Value *inner = load_int(0, entry), *value = load_int(1, entry);
       Value* a_here = emit.at(a, emit.CreateMul(operands.a_by_value ? value : inner, emit.i64(operands.a_block)), operands.a_type);
       Value* b_here = emit.at(b, emit.CreateMul(operands.a_by_value ? inner : value, emit.i64(operands.b_block)), operands.b_type);
       if (rest == 0) return run(emit, plan, operands, rows, a_here, b_here, emit.i64(edge), true, carried);
       // What the last block holds past the matrix is nobody's.
       Value* steps = emit.CreateSelect(emit.CreateICmpEQ(inner, emit.i64(last)), emit.i64(rest), emit.i64(edge));
-      return run(emit, plan, operands, rows, a_here, b_here, steps, rest % kUnroll == 0, carried);
+      return run(emit, plan, operands, rows, a_here, b_here, steps, rest % unrolled(plan, rows) == 0, carried);
     });
   }
   for (int r = 0; r < rows; ++r)

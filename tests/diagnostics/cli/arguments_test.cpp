@@ -63,7 +63,7 @@ TEST_CASE("words_that_no_option_takes_are_refused_with_those_it_takes") {
           "out_dtype: outputs are fp32, fp16 or bf16; tf32 results are fp32 in memory");
   refuses("compile full:4x4 --emit cubn",
           "compile: --emit knows no \"cubn\"; the nearest is cubin (there are plan, cuda, ptx, "
-          "cubin, sass, report, layout)");
+          "cubin, sass, report, layout, llvm, asm)");
   refuses("compile full:4x4 --stop-after plam",
           "compile: --stop-after knows no \"plam\"; the nearest is plan (there are layout, "
           "profile, plan, cuda, ptx)");

@@ -135,4 +135,17 @@ TEST_CASE("what_is_for_gpus_is_refused_by_name") {
   CHECK(test::run_tool(run + "--ptx x.ptx").err == "bsgen: run: --ptx is for GPUs and sim, this device is cpu; leave it out or add --device sim\n");
 }
 
+TEST_CASE("plan_ir_and_assembly_of_a_cpu_kernel_are_shown") {
+  NEEDS_CPU();
+  const std::string mask = "random:4x4:density=0.5 --block 32 --dtype fp32 ";
+  CHECK(test::run_tool("compile " + mask + "--emit llvm").out.find("define void @bsgen_cpu_main(ptr %0)") != std::string::npos);
+  CHECK(test::run_tool("compile " + mask + "--emit asm --device cpu:portable").out.find("bsgen_cpu_main:") != std::string::npos);
+  const auto plan = cpu::CpuPlan::parse(test::run_tool("compile " + mask + "--emit plan --device cpu:portable").out);
+  REQUIRE(plan.ok());
+  CHECK(plan->machine.isa == cpu::Isa::kPortable);
+  CHECK(test::run_tool("explain " + mask + "--device cpu").out.find("why this plan") != std::string::npos);
+  CHECK(test::run_tool("explain " + mask + "--device sim").err ==
+        "bsgen: cpu: sim is a device of kind sim; --device cpu, cpu:avx2 or cpu:portable has these stages\n");
+}
+
 }  // namespace bsgen
