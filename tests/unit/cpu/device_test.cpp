@@ -1,4 +1,5 @@
 // The cpu device as an embedding program meets it.
+#include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +64,23 @@ TEST_CASE("a_program_brings_its_own_threads") {
   const std::string one = digest({.threads = 1, .parallel_for = {}, .instructions = {}}, Op::kFprop, 700);
   CHECK(digest({.threads = 2, .parallel_for = reversed, .instructions = {}}, Op::kFprop, 700) == one);
   CHECK(calls == 1);
+}
+
+// One case is one process under CTest, so the other LLVM is there first, and its symbols are everybody's.
+TEST_CASE("another_llvm_in_the_process_changes_nothing") {
+  void* other = nullptr;
+  for (const char* name : {"libLLVM-14.so.1", "libLLVM-15.so.1", "libLLVM-16.so.1", "libLLVM-17.so.1", "libLLVM.so.18.1"})
+    if (!other) other = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
+  if (!other) BSGEN_SKIP("there is no other LLVM on this machine");
+  NEEDS_CPU();
+  const auto device = *open_cpu();
+  const Problem problem{.op = Op::kBprop, .dtype = DType::kBf16};
+  const auto kernel = runtime::load_cpu_kernel(device, mask(), problem);
+  REQUIRE(kernel.ok());
+  const auto operands = verify::make_operands(mask(), problem, 33, 5);
+  const auto trial = verify::run_trial(*kernel, mask(), problem, *operands);
+  REQUIRE(trial.ok());
+  CHECK(trial->failures.empty());
 }
 
 TEST_CASE("a_child_of_fork_launches_what_its_parent_loaded") {
