@@ -38,9 +38,12 @@ std::string kernel_of(const Case& c, const Arch& arch) {
   const bool memory = c.memory_words > 0 || c.output_words > 0;
   const auto inputs = memory ? 0 : static_cast<int>(c.inputs.size());
   const int outputs = memory ? 0 : c.outputs;
-  std::string text = fmt::format(".version {}\n.target {}\n.address_size 64\n", arch.number >= 100 ? "8.7" : arch.number >= 89 ? "8.4" : "7.8", arch.name());
+  const char* const version = arch.number >= 100 ? "8.7" : arch.number >= 89 ? "8.4" : "7.8";
+  std::string text = fmt::format(".version {}\n.target {}\n.address_size 64\n", version, arch.name());
   text += fmt::format(".visible .entry k(.param .align 64 .b8 p[{}]) {{\n", c.map ? 192 : 16);
-  text += fmt::format(".reg .b32 %i<{}>, %o<{}>, %x<32>, %r<8>;\n.reg .f32 %f<32>;\n.reg .b16 %h<32>;\n.reg .pred %p<32>;\n.reg .b64 %d<8>, %rd<8>;\n", inputs + 1, outputs + 1);
+  text +=
+      fmt::format(".reg .b32 %i<{}>, %o<{}>, %x<32>, %r<8>;\n.reg .f32 %f<32>;\n.reg .b16 %h<32>;\n.reg .pred %p<32>;\n.reg .b64 %d<8>, %rd<8>;\n",
+                  inputs + 1, outputs + 1);
   if (c.shared_bytes > 0) text += fmt::format(".shared .align 1024 .b8 tile[{}];\n", c.shared_bytes);
   text += "ld.param.u64 %rd0, [p];\nld.param.u64 %rd1, [p+8];\nmov.u32 %r0, %ctaid.x;\nmov.u32 %x31, %tid.x;\n";
   if (c.map) text += "mov.b64 %rd3, p;\ncvta.param.u64 %rd2, %rd3;\nadd.s64 %rd2, %rd2, 64;\n";

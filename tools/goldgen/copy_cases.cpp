@@ -18,7 +18,8 @@ std::uint32_t box_bytes(const TensorMapConfig& map) {
 int buffer_bytes(const TensorMapConfig& map) { return static_cast<int>((box_bytes(map) + 1023) / 1024 * 1024); }
 
 // Rows a little longer than they need be, so that strides count. `bytes`: of the whole tensor.
-TensorMapConfig tensor(TensorType type, const std::vector<std::uint64_t>& dims, const std::vector<std::uint32_t>& box, TensorSwizzle swizzle, std::size_t& bytes) {
+TensorMapConfig tensor(TensorType type, const std::vector<std::uint64_t>& dims, const std::vector<std::uint32_t>& box, TensorSwizzle swizzle,
+                       std::size_t& bytes) {
   TensorMapConfig map;
   map.type = type;
   map.rank = static_cast<int>(dims.size());
@@ -48,8 +49,10 @@ std::string coordinates(const std::vector<Place>& places) {
 
 // A loop of the cta over `words` words: `each` finds the word's number in %x2 and its shared address in %x4.
 std::string for_each_word(const char* label, int words, const std::string& each) {
-  return fmt::format("mov.u32 %x2, %x31;\n{0}:\nshl.b32 %x3, %x2, 2;\nadd.u32 %x4, %x0, %x3;\n{1}add.u32 %x2, %x2, {2};\nsetp.lt.u32 %p0, %x2, {3};\n@%p0 bra {0};\n",
-                     label, each, kThreads, words);
+  return fmt::format(
+      "mov.u32 %x2, %x31;\n{0}:\nshl.b32 %x3, %x2, 2;\nadd.u32 %x4, %x0, %x3;\n{1}add.u32 %x2, %x2, {2};\nsetp.lt.u32 %p0, %x2, {3};\n@%p0 bra "
+      "{0};\n",
+      label, each, kThreads, words);
 }
 
 // Each cta fills its buffer with a pattern, loads the box of its coordinates over it, and shows the whole buffer.
@@ -67,12 +70,14 @@ Case load(std::string name, const TensorMapConfig& map, std::size_t tensor_bytes
   made.map = map;
   made.body = fmt::format("mov.u32 %x0, tile;\nadd.u32 %x1, %x0, {};\n", words * 4);
   made.body += for_each_word("FILL", words, "xor.b32 %x5, %x2, 0x5a5a0000;\nst.shared.b32 [%x4], %x5;\n");
-  made.body += fmt::format("fence.proxy.async.shared::cta;\nbar.sync 0;\nsetp.ne.u32 %p1, %x31, 0;\n@%p1 bra WAIT;\nmbarrier.init.shared::cta.b64 [%x1], 1;\n"
-                           "fence.mbarrier_init.release.cluster;\nmbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%x1], {};\n{}"
-                           "cp.async.bulk.tensor.{}d.shared::cluster.global.mbarrier::complete_tx::bytes [%x0], [%rd2, {}], [%x1];\nWAIT:\nbar.sync 0;\n"
-                           "SPIN:\nmbarrier.try_wait.parity.acquire.cta.shared::cta.b64 %p2, [%x1], 0;\n@!%p2 bra SPIN;\nmul.lo.u32 %x6, %r0, {};\n",
-                           box_bytes(map), coordinates(places), map.rank, registers("x", 16, map.rank), words);
-  made.body += for_each_word("SHOW", words, "ld.shared.b32 %x5, [%x4];\nadd.u32 %x7, %x2, %x6;\nmad.wide.u32 %d0, %x7, 4, %rd1;\nst.global.b32 [%d0], %x5;\n");
+  made.body += fmt::format(
+      "fence.proxy.async.shared::cta;\nbar.sync 0;\nsetp.ne.u32 %p1, %x31, 0;\n@%p1 bra WAIT;\nmbarrier.init.shared::cta.b64 [%x1], 1;\n"
+      "fence.mbarrier_init.release.cluster;\nmbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%x1], {};\n{}"
+      "cp.async.bulk.tensor.{}d.shared::cluster.global.mbarrier::complete_tx::bytes [%x0], [%rd2, {}], [%x1];\nWAIT:\nbar.sync 0;\n"
+      "SPIN:\nmbarrier.try_wait.parity.acquire.cta.shared::cta.b64 %p2, [%x1], 0;\n@!%p2 bra SPIN;\nmul.lo.u32 %x6, %r0, {};\n",
+      box_bytes(map), coordinates(places), map.rank, registers("x", 16, map.rank), words);
+  made.body +=
+      for_each_word("SHOW", words, "ld.shared.b32 %x5, [%x4];\nadd.u32 %x7, %x2, %x6;\nmad.wide.u32 %d0, %x7, 4, %rd1;\nst.global.b32 [%d0], %x5;\n");
   return made;
 }
 
@@ -91,13 +96,18 @@ Case store(std::string name, const std::string& instruction, int words, std::siz
   made.memory_words = made.output_words + static_cast<std::size_t>(words);
   made.starts_drawn = true;
   made.body = "mov.u32 %x0, tile;\n";
-  made.body += for_each_word("FILL", words, fmt::format("add.u32 %x5, %x2, {};\nmad.wide.u32 %d0, %x5, 4, %rd0;\nld.global.b32 %x6, [%d0];\nst.shared.b32 [%x4], %x6;\n", made.output_words));
+  made.body +=
+      for_each_word("FILL", words,
+                    fmt::format("add.u32 %x5, %x2, {};\nmad.wide.u32 %d0, %x5, 4, %rd0;\nld.global.b32 %x6, [%d0];\nst.shared.b32 [%x4], %x6;\n",
+                                made.output_words));
   made.body += "fence.proxy.async.shared::cta;\nbar.sync 0;\nsetp.ne.u32 %p1, %x31, 0;\n@%p1 bra DONE;\n" + instruction +
                "cp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;\nDONE:\n";
   return made;
 }
-Case tensor_store(std::string name, const std::string& operation, TensorMapConfig map, std::size_t bytes, const Place& place, Draw draw, const NamedSpread& spread) {
-  Case made = store(std::move(name), fmt::format("{}{} [%rd2, {}], [%x0];\n", coordinates({place}), operation, registers("x", 16, map.rank)), buffer_bytes(map) / 4, bytes, draw, spread);
+Case tensor_store(std::string name, const std::string& operation, TensorMapConfig map, std::size_t bytes, const Place& place, Draw draw,
+                  const NamedSpread& spread) {
+  Case made = store(std::move(name), fmt::format("{}{} [%rd2, {}], [%x0];\n", coordinates({place}), operation, registers("x", 16, map.rank)),
+                    buffer_bytes(map) / 4, bytes, draw, spread);
   made.map = map;
   made.maps_output = true;
   return made;
@@ -130,7 +140,8 @@ std::vector<Case> loads() {
   };
   for (const auto& [swizzle, width] : {std::pair(S::kNone, 40u), std::pair(S::k32B, 16u), std::pair(S::k64B, 32u), std::pair(S::k128B, 64u)})
     shapes.push_back({T::kBf16, {72, 20}, {width, 16}, swizzle, flat});
-  for (const T type : {T::kF16, T::kBf16, T::kF32, T::kF64}) shapes.push_back({type, {24, 6}, {16, 4}, S::kNone, {{-4, 4}, {20, -1}}, TensorFill::kNan});
+  for (const T type : {T::kF16, T::kBf16, T::kF32, T::kF64})
+    shapes.push_back({type, {24, 6}, {16, 4}, S::kNone, {{-4, 4}, {20, -1}}, TensorFill::kNan});
   std::vector<Case> made;
   for (const Shape& s : shapes) {
     std::size_t bytes = 0;
@@ -139,7 +150,8 @@ std::vector<Case> loads() {
     map.element_strides[1] = s.strides[0];
     map.element_strides[2] = s.strides[1];
     made.push_back(load(fmt::format("{}d.{}, swizzle {}{}{}", map.rank, kTypes[static_cast<int>(s.type)], kSwizzles[static_cast<int>(s.swizzle)],
-                                    s.fill == TensorFill::kNan ? ", NaN outside" : "", s.strides[0] > 1 ? ", element strides" : ""), map, bytes, s.places));
+                                    s.fill == TensorFill::kNan ? ", NaN outside" : "", s.strides[0] > 1 ? ", element strides" : ""),
+                        map, bytes, s.places));
   }
   return made;
 }
@@ -160,8 +172,8 @@ std::vector<Case> stores() {
     const std::vector<std::uint32_t> box = {24, 3, 2, 2, 2};
     const TensorMapConfig map = tensor(TensorType::kU16, {dims.begin(), dims.begin() + rank}, {box.begin(), box.begin() + rank}, S::kNone, bytes);
     const Place place = {16, -1, 2, 1, 1};
-    made.push_back(tensor_store(fmt::format("tma.store.{}d.u16", rank), fmt::format("cp.async.bulk.tensor.{}d.global.shared::cta.bulk_group", rank), map, bytes,
-                                {place.begin(), place.begin() + rank}, Draw::kIndex, kSpreads[0]));
+    made.push_back(tensor_store(fmt::format("tma.store.{}d.u16", rank), fmt::format("cp.async.bulk.tensor.{}d.global.shared::cta.bulk_group", rank),
+                                map, bytes, {place.begin(), place.begin() + rank}, Draw::kIndex, kSpreads[0]));
   }
   return made;
 }
@@ -174,8 +186,9 @@ struct Reduction {
 };
 std::vector<Reduction> reductions() {
   using T = TensorType;
-  std::vector<Reduction> made = {{"inc", T::kU32, "u32", Draw::kBits}, {"dec", T::kU32, "u32", Draw::kBits}, {"add", T::kU32, "u32", Draw::kBits},
-                                 {"add", T::kS32, "s32", Draw::kBits}, {"add", T::kU64, "u64", Draw::kBits}, {"add", T::kF16, "noftz.f16", Draw::kF16},
+  std::vector<Reduction> made = {{"inc", T::kU32, "u32", Draw::kBits},         {"dec", T::kU32, "u32", Draw::kBits},
+                                 {"add", T::kU32, "u32", Draw::kBits},         {"add", T::kS32, "s32", Draw::kBits},
+                                 {"add", T::kU64, "u64", Draw::kBits},         {"add", T::kF16, "noftz.f16", Draw::kF16},
                                  {"add", T::kBf16, "noftz.bf16", Draw::kBf16}, {"add", T::kF32, "f32", Draw::kF32}};
   for (const char* operation : {"min", "max"}) {
     made.push_back({operation, T::kU32, "u32", Draw::kBits});
@@ -200,10 +213,12 @@ std::vector<Case> reduces() {
       std::size_t bytes = 0;
       const auto size = static_cast<std::uint32_t>(element_bytes(r.type));
       const TensorMapConfig map = tensor(r.type, {192 / size, 16}, {128 / size, 12}, TensorSwizzle::k128B, bytes);
-      made.push_back(tensor_store(fmt::format("tma.reduce.{}.{}", r.operation, r.name), fmt::format("cp.reduce.async.bulk.tensor.2d.global.shared::cta.{}.tile.bulk_group", r.operation), map, bytes,
+      made.push_back(tensor_store(fmt::format("tma.reduce.{}.{}", r.operation, r.name),
+                                  fmt::format("cp.reduce.async.bulk.tensor.2d.global.shared::cta.{}.tile.bulk_group", r.operation), map, bytes,
                                   {static_cast<std::int32_t>(96 / size), 9}, r.draw, spread));
       made.push_back(store(fmt::format("bulk.reduce.{}.{}", r.operation, r.name),
-                           fmt::format("cp.reduce.async.bulk.global.shared::cta.bulk_group.{}.{} [%rd1], [%x0], {};\n", r.operation, r.name, kBytes), kBytes / 4, kBytes, r.draw, spread));
+                           fmt::format("cp.reduce.async.bulk.global.shared::cta.bulk_group.{}.{} [%rd1], [%x0], {};\n", r.operation, r.name, kBytes),
+                           kBytes / 4, kBytes, r.draw, spread));
     }
   return made;
 }

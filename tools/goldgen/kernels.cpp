@@ -44,7 +44,8 @@ Expected<Answer> ask_kernel(const std::shared_ptr<Device>& device, const KernelC
   BSGEN_ASSIGN(const codegen::KernelSource source, codegen::generate(plan, schedule, layout, options));
   BSGEN_ASSIGN(const Environment environment, Environment::read());
   BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(environment.cuda_dir));
-  BSGEN_ASSIGN(const KernelImage image, device->info().kind == "sim" ? nvrtc::compile_ptx(*toolchain, source, arch) : nvrtc::compile(*toolchain, source, arch));
+  BSGEN_ASSIGN(const KernelImage image,
+               device->info().kind == "sim" ? nvrtc::compile_ptx(*toolchain, source, arch) : nvrtc::compile(*toolchain, source, arch));
   BSGEN_ASSIGN(const Kernel kernel, runtime::load_kernel(device, plan, schedule, image));
   BSGEN_ASSIGN(const verify::Operands operands, verify::make_operands(layout, c.problem, c.tokens, 0));
   verify::TrialOptions trial_options;

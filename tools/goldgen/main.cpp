@@ -30,7 +30,9 @@ int fail(const Status& status) {
 }
 
 int usage() {
-  std::fprintf(stderr, "usage: goldgen record [--device cuda:0|sim|sim:ARCH] [--only PREFIX] [--skip PREFIX] [FILE] | compare FILE... [--device sim:ARCH] | show FILE\n");
+  std::fprintf(stderr,
+               "usage: goldgen record [--device cuda:0|sim|sim:ARCH] [--only PREFIX] [--skip PREFIX] [FILE] | compare FILE... [--device sim:ARCH] | "
+               "show FILE\n");
   return 2;
 }
 
@@ -58,10 +60,13 @@ std::string beside(const std::string& path, const std::string& group) {
 
 int keep(const Recording& made, const std::string& path) {
   for (const std::string& skipped : made.skipped) std::printf("not recorded: %s\n", skipped.c_str());
-  if (!made.lost.empty()) std::printf("%s stopped answering at %s; once it is well again, record the others with --skip \"%s\"\n", made.gpu.c_str(), made.lost.c_str(), made.lost.c_str());
+  if (!made.lost.empty())
+    std::printf("%s stopped answering at %s; once it is well again, record the others with --skip \"%s\"\n", made.gpu.c_str(), made.lost.c_str(),
+                made.lost.c_str());
   if (made.answers.empty()) return 1;
   if (const Status written = write(made, path); !written.ok()) return fail(written);
-  std::printf("%zu answers of %s (%s, driver %d, %s) in %s\n", made.answers.size(), made.gpu.c_str(), made.arch.c_str(), made.driver, made.source.c_str(), path.c_str());
+  std::printf("%zu answers of %s (%s, driver %d, %s) in %s\n", made.answers.size(), made.gpu.c_str(), made.arch.c_str(), made.driver,
+              made.source.c_str(), path.c_str());
   return made.lost.empty() ? 0 : 1;
 }
 
@@ -83,7 +88,8 @@ int record_to(const Arguments& arguments) {
   std::map<std::string, std::vector<Case>> tables;  // by group
   for (Case& c : tables_for(arch))
     if (arguments.wants(c.name)) tables[c.name.substr(6, c.name.find('/', 6) - 6)].push_back(std::move(c));
-  if (cases.empty() && kernels.empty() && tables.empty()) return fail({ErrorCode::kInvalidArgument, "no case has such a name; goldgen show lists those of a file"});
+  if (cases.empty() && kernels.empty() && tables.empty())
+    return fail({ErrorCode::kInvalidArgument, "no case has such a name; goldgen show lists those of a file"});
 
   int status = 0;
   if (!cases.empty() || !kernels.empty()) status = keep(record(*device, driver, today(), cases, kernels), path);
@@ -104,8 +110,8 @@ int compare_with(const std::vector<std::string>& paths, const std::string& name)
     for (const std::string& each : compared->differences) std::printf("%s\n", each.c_str());
     for (const std::string& each : compared->within) std::printf("%s\n", each.c_str());
     for (const std::string& each : compared->not_compared) std::printf("not compared: %s\n", each.c_str());
-    std::printf("%s: %s of %s, %d of %d answers agree with %s\n", path.c_str(), recording->source.c_str(), recording->gpu.c_str(), compared->equal, compared->compared,
-                (*device)->info().model.c_str());
+    std::printf("%s: %s of %s, %d of %d answers agree with %s\n", path.c_str(), recording->source.c_str(), recording->gpu.c_str(), compared->equal,
+                compared->compared, (*device)->info().model.c_str());
     same &= compared->equal == compared->compared && compared->compared > 0;
   }
   return same ? 0 : 1;
@@ -114,8 +120,10 @@ int compare_with(const std::vector<std::string>& paths, const std::string& name)
 int show(const std::string& path) {
   const auto recording = read(path);
   if (!recording) return fail(recording.status());
-  std::printf("%s, %s, driver %d, %s, %s\n", recording->gpu.c_str(), recording->arch.c_str(), recording->driver, recording->date.c_str(), recording->source.c_str());
-  for (const Answer& answer : recording->answers) std::printf("%-60s %8llu words %s\n", answer.name.c_str(), static_cast<unsigned long long>(answer.num_words), answer.digest.c_str());
+  std::printf("%s, %s, driver %d, %s, %s\n", recording->gpu.c_str(), recording->arch.c_str(), recording->driver, recording->date.c_str(),
+              recording->source.c_str());
+  for (const Answer& answer : recording->answers)
+    std::printf("%-60s %8llu words %s\n", answer.name.c_str(), static_cast<unsigned long long>(answer.num_words), answer.digest.c_str());
   return 0;
 }
 

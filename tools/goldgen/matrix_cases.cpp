@@ -9,14 +9,14 @@ namespace {
 struct Mma {
   std::string shape, types;  // "m16n8k16", "f32.bf16.bf16.f32"
   Draw operand, accumulator;
-  int a, b, c;               // registers
+  int a, b, c;  // registers
   int min_sm;
 };
 
 std::vector<Mma> float_shapes() {
   std::vector<Mma> made = {
-      {"m16n8k8", "f32.f16.f16.f32", Draw::kF16, Draw::kF32, 2, 1, 4, 75},   {"m16n8k8", "f16.f16.f16.f16", Draw::kF16, Draw::kF16, 2, 1, 2, 75},
-      {"m16n8k16", "f32.f16.f16.f32", Draw::kF16, Draw::kF32, 4, 2, 4, 80},  {"m16n8k16", "f16.f16.f16.f16", Draw::kF16, Draw::kF16, 4, 2, 2, 80},
+      {"m16n8k8", "f32.f16.f16.f32", Draw::kF16, Draw::kF32, 2, 1, 4, 75},    {"m16n8k8", "f16.f16.f16.f16", Draw::kF16, Draw::kF16, 2, 1, 2, 75},
+      {"m16n8k16", "f32.f16.f16.f32", Draw::kF16, Draw::kF32, 4, 2, 4, 80},   {"m16n8k16", "f16.f16.f16.f16", Draw::kF16, Draw::kF16, 4, 2, 2, 80},
       {"m16n8k8", "f32.bf16.bf16.f32", Draw::kBf16, Draw::kF32, 2, 1, 4, 80}, {"m16n8k16", "f32.bf16.bf16.f32", Draw::kBf16, Draw::kF32, 4, 2, 4, 80},
       {"m16n8k4", "f32.tf32.tf32.f32", Draw::kTf32, Draw::kF32, 2, 1, 4, 80}, {"m16n8k8", "f32.tf32.tf32.f32", Draw::kTf32, Draw::kF32, 4, 2, 4, 80}};
   for (const char* a : {"e4m3", "e5m2"})
@@ -71,14 +71,18 @@ Case layout(std::string name, std::string body, int words, int shared_bytes, int
 }
 std::vector<Case> layouts() {
   std::vector<Case> made;
-  const std::string stage = "shl.b32 %x0, %x31, 2; mov.u32 %x1, tile; add.u32 %x0, %x0, %x1; st.shared.b32 [%x0], %i0; st.shared.b32 [%x0+128], %i1; "
-                            "st.shared.b32 [%x0+256], %i2; st.shared.b32 [%x0+384], %i3; bar.warp.sync -1; shl.b32 %x2, %x31, 4; add.u32 %x2, %x2, %x1; ";
+  const std::string stage =
+      "shl.b32 %x0, %x31, 2; mov.u32 %x1, tile; add.u32 %x0, %x0, %x1; st.shared.b32 [%x0], %i0; st.shared.b32 [%x0+128], %i1; "
+      "st.shared.b32 [%x0+256], %i2; st.shared.b32 [%x0+384], %i3; bar.warp.sync -1; shl.b32 %x2, %x31, 4; add.u32 %x2, %x2, %x1; ";
   for (const char* trans : {"", ".trans"}) {
     made.push_back(layout(fmt::format("ldmatrix.x4{}", trans),
                           stage + fmt::format("ldmatrix.sync.aligned.m8n8.x4{}.shared.b16 {{%o0, %o1, %o2, %o3}}, [%x2];", trans), 4, 512));
-    made.push_back(layout(fmt::format("stmatrix.x4{}", trans),
-                          stage + fmt::format("stmatrix.sync.aligned.m8n8.x4{}.shared.b16 [%x2], {{%i0, %i1, %i2, %i3}}; bar.warp.sync -1; ld.shared.b32 %o0, [%x0]; "
-                                              "ld.shared.b32 %o1, [%x0+128]; ld.shared.b32 %o2, [%x0+256]; ld.shared.b32 %o3, [%x0+384];", trans), 4, 512, 90));
+    made.push_back(layout(
+        fmt::format("stmatrix.x4{}", trans),
+        stage + fmt::format("stmatrix.sync.aligned.m8n8.x4{}.shared.b16 [%x2], {{%i0, %i1, %i2, %i3}}; bar.warp.sync -1; ld.shared.b32 %o0, [%x0]; "
+                            "ld.shared.b32 %o1, [%x0+128]; ld.shared.b32 %o2, [%x0+256]; ld.shared.b32 %o3, [%x0+384];",
+                            trans),
+        4, 512, 90));
   }
   made.push_back(layout("movmatrix.trans", "movmatrix.sync.aligned.m8n8.trans.b16 %o0, %i0;", 1, 0));
   made.push_back(layout("shared window", "mov.u32 %o0, tile;", 1, 16));  // undocumented: where it begins

@@ -18,7 +18,8 @@ std::string question_of(const Case& c, const std::vector<std::uint32_t>& inputs)
   std::string text = fmt::format("{}|{}|{}|{}|{}|{}", c.body, c.outputs, c.tiles, c.threads, c.words(), digest_of(inputs));
   if (const auto& m = c.map) {
     text += fmt::format("|{} {} {} {}", static_cast<int>(m->type), m->rank, static_cast<int>(m->swizzle), static_cast<int>(m->fill));
-    for (int d = 0; d < m->rank; ++d) text += fmt::format(" {} {} {} {}", m->dims[d], d > 0 ? m->strides[d - 1] : 0, m->box[d], m->element_strides[d]);
+    for (int d = 0; d < m->rank; ++d)
+      text += fmt::format(" {} {} {} {}", m->dims[d], d > 0 ? m->strides[d - 1] : 0, m->box[d], m->element_strides[d]);
   }
   return hash_text(text).short_hex();
 }
@@ -40,14 +41,16 @@ void compare_words(const Case& c, const Answer& answer, const Answer& recorded, 
   }
   if (different > 0)
     made.differences.push_back(fmt::format("{}: {} of {} words {}, first word {}{}: {:08x}, recorded {:08x}", recorded.name, different, count,
-                                           c.bound ? "lie further apart than the PTX ISA allows" : "differ", first, place_of(c, first), answer.words[first], recorded.words[first]));
+                                           c.bound ? "lie further apart than the PTX ISA allows" : "differ", first, place_of(c, first),
+                                           answer.words[first], recorded.words[first]));
   else if (answer.num_words != recorded.num_words || count < answer.words.size())
-    made.differences.push_back(fmt::format("{}: {} words, recorded {} of {}", recorded.name, answer.num_words, recorded.words.size(), recorded.num_words));
+    made.differences.push_back(
+        fmt::format("{}: {} words, recorded {} of {}", recorded.name, answer.num_words, recorded.words.size(), recorded.num_words));
   else if (!c.bound && answer.digest != recorded.digest)
     made.differences.push_back(fmt::format("{}: the first {} of {} words agree, later ones do not", recorded.name, count, answer.num_words));
-  else
-    ++made.equal;
-  if (c.bound && different == 0) made.within.push_back(fmt::format("{}: {} of {} words equal, the others within the bound", recorded.name, equal, count));
+  else ++made.equal;
+  if (c.bound && different == 0)
+    made.within.push_back(fmt::format("{}: {} of {} words equal, the others within the bound", recorded.name, equal, count));
 }
 
 }  // namespace
@@ -92,7 +95,8 @@ Expected<Answer> ask(const std::shared_ptr<Device>& device, const Case& c) {
   return answer;
 }
 
-Recording record(const std::shared_ptr<Device>& device, int driver, const std::string& date, const std::vector<Case>& cases, const std::vector<KernelCase>& kernels) {
+Recording record(const std::shared_ptr<Device>& device, int driver, const std::string& date, const std::vector<Case>& cases,
+                 const std::vector<KernelCase>& kernels) {
   const DeviceInfo& info = device->info();
   Recording made;
   made.gpu = info.model;
@@ -127,7 +131,8 @@ Expected<Comparison> compare(const Recording& recording, const std::shared_ptr<D
   Comparison made;
   for (const Answer& recorded : recording.answers) {
     if (recorded.name.starts_with("table/"))
-      for (Case& c : tables_for(device->info().arch, static_cast<int>(std::bit_width(recorded.num_words)) - 1)) asked.insert_or_assign(c.name, std::move(c));
+      for (Case& c : tables_for(device->info().arch, static_cast<int>(std::bit_width(recorded.num_words)) - 1))
+        asked.insert_or_assign(c.name, std::move(c));
     const auto found = asked.find(recorded.name);
     const auto kernel = kernels.find(recorded.name);
     if (found == asked.end() && kernel == kernels.end()) {

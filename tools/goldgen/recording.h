@@ -26,7 +26,7 @@ struct Answer {
   std::string name{};
   std::string question{};  // hash of the kernel without its header lines, and of its inputs
   std::uint64_t num_words = 0;
-  std::string digest{};    // of all outputs
+  std::string digest{};  // of all outputs
   std::vector<std::uint32_t> words{};
   bool operator==(const Answer&) const = default;
 };
@@ -46,7 +46,8 @@ std::string digest_of(const std::vector<std::uint32_t>& words);
 struct KernelCase;
 Expected<Answer> ask(const std::shared_ptr<Device>& device, const Case& c);
 // Asks `device` all of them. One that is refused is skipped; a device that a case broke is left, with what it answered before.
-Recording record(const std::shared_ptr<Device>& device, int driver, const std::string& date, const std::vector<Case>& cases, const std::vector<KernelCase>& kernels);
+Recording record(const std::shared_ptr<Device>& device, int driver, const std::string& date, const std::vector<Case>& cases,
+                 const std::vector<KernelCase>& kernels);
 
 Status write(const Recording& recording, const std::string& path);
 Expected<Recording> read(const std::string& path);

@@ -17,7 +17,9 @@ namespace {
 constexpr int kLetterReach = 12;
 constexpr char kZeroLetter = 'a' + kLetterReach;
 
-Status bad(const std::string& path, const std::string& what) { return Status(ErrorCode::kInvalidArgument, fmt::format("goldens: {}: {}", path, what)); }
+Status bad(const std::string& path, const std::string& what) {
+  return Status(ErrorCode::kInvalidArgument, fmt::format("goldens: {}: {}", path, what));
+}
 
 std::string encode_table(std::vector<std::uint32_t> words) {
   const auto cost = [&] {
@@ -70,7 +72,8 @@ std::vector<std::uint32_t> decode_table(const std::string& text) {
 }  // namespace
 
 Status write(const Recording& recording, const std::string& path) {
-  std::string text = fmt::format("goldens 1\ngpu {}\narch {}\ndriver {}\ndate {}\nsource {}\n", recording.gpu, recording.arch, recording.driver, recording.date, recording.source);
+  std::string text = fmt::format("goldens 1\ngpu {}\narch {}\ndriver {}\ndate {}\nsource {}\n", recording.gpu, recording.arch, recording.driver,
+                                 recording.date, recording.source);
   for (const Answer& answer : recording.answers) {
     text += fmt::format("case {}\t{} {} {}\n", answer.name, answer.question, answer.num_words, answer.digest);
     if (answer.name.starts_with("table/")) {
@@ -83,7 +86,8 @@ Status write(const Recording& recording, const std::string& path) {
   }
   uLongf bytes = compressBound(text.size());
   std::string packed(bytes, '\0');
-  if (compress2(reinterpret_cast<Bytef*>(packed.data()), &bytes, reinterpret_cast<const Bytef*>(text.data()), text.size(), 6) != Z_OK) return bad(path, "cannot be compressed");
+  if (compress2(reinterpret_cast<Bytef*>(packed.data()), &bytes, reinterpret_cast<const Bytef*>(text.data()), text.size(), 6) != Z_OK)
+    return bad(path, "cannot be compressed");
   packed.resize(bytes);
   std::ofstream file(path, std::ios::binary);
   file << fmt::format("{}\n", text.size()) << packed;
@@ -101,7 +105,8 @@ Expected<Recording> read(const std::string& path) {
   if (size == 0 || size > (1ul << 30)) return bad(path, "is no recording");
   std::string text(size, '\0');
   uLongf bytes = size;
-  if (uncompress(reinterpret_cast<Bytef*>(text.data()), &bytes, reinterpret_cast<const Bytef*>(packed.data()), packed.size()) != Z_OK || bytes != size)
+  if (uncompress(reinterpret_cast<Bytef*>(text.data()), &bytes, reinterpret_cast<const Bytef*>(packed.data()), packed.size()) != Z_OK ||
+      bytes != size)
     return bad(path, "is damaged");
   Recording made;
   std::istringstream lines(text);
@@ -129,7 +134,8 @@ Expected<Recording> read(const std::string& path) {
     } else if (key == "table" && !made.answers.empty()) {
       Answer& answer = made.answers.back();
       answer.words = decode_table(value);
-      if (answer.words.size() != answer.num_words || digest_of(answer.words) != answer.digest) return bad(path, fmt::format("the table of {} is damaged", answer.name));
+      if (answer.words.size() != answer.num_words || digest_of(answer.words) != answer.digest)
+        return bad(path, fmt::format("the table of {} is damaged", answer.name));
     } else {
       return bad(path, fmt::format("line \"{}\"", line.substr(0, 60)));
     }

@@ -76,13 +76,13 @@ struct Approximation {
   Bound bound;
 };
 const Approximation kApproximations[] = {
-    {"ex2.approx{}.f32", true, 1, {.ulps = 2}},                                   // 9.7.3.21: 2 ulp from the correctly rounded result, everywhere
-    {"lg2.approx{}.f32", true, 1, {.relative = 0x1p-22, .absolute = 0x1p-22}},    // 9.7.3.20: absolute within (0.5, 2), relative outside
-    {"rcp.approx{}.f32", true, 1, {.ulps = 1}},                                   // 9.7.3.13
-    {"rsqrt.approx{}.f32", true, 1, {.relative = 1.2778e-7}},                     // 9.7.3.16: 2^-22.9
-    {"sqrt.approx{}.f32", true, 1, {.relative = 0x1p-23}},                        // 9.7.3.15
-    {"tanh.approx{}.f32", false, 1, {.relative = 0x1p-11}},                       // 9.7.3.22
-    {"div.full{}.f32", true, 2, {.ulps = 2}},                                     // 9.7.3.8
+    {"ex2.approx{}.f32", true, 1, {.ulps = 2}},                                 // 9.7.3.21: 2 ulp from the correctly rounded result, everywhere
+    {"lg2.approx{}.f32", true, 1, {.relative = 0x1p-22, .absolute = 0x1p-22}},  // 9.7.3.20: absolute within (0.5, 2), relative outside
+    {"rcp.approx{}.f32", true, 1, {.ulps = 1}},                                 // 9.7.3.13
+    {"rsqrt.approx{}.f32", true, 1, {.relative = 1.2778e-7}},                   // 9.7.3.16: 2^-22.9
+    {"sqrt.approx{}.f32", true, 1, {.relative = 0x1p-23}},                      // 9.7.3.15
+    {"tanh.approx{}.f32", false, 1, {.relative = 0x1p-11}},                     // 9.7.3.22
+    {"div.full{}.f32", true, 2, {.ulps = 2}},                                   // 9.7.3.8
 };
 // 9.7.3.8: 2 ulp while the divisor lies in [2^-126, 2^126]; 9.7.3.18 and 19: 2^-20.5 up to 2 pi, 2^-14.7 up to 100 pi, nothing beyond.
 // So these are asked of numbers near 1 only, times what the name says.
@@ -108,9 +108,9 @@ struct Half {
   int min_sm;
 };
 const Half kHalves[] = {
-    {"ex2.approx.f16", Draw::kF16, {.relative = 1.0467e-3, .format = Bound::Format::kF16}, 75},                                // 2^-9.9
+    {"ex2.approx.f16", Draw::kF16, {.relative = 1.0467e-3, .format = Bound::Format::kF16}, 75},  // 2^-9.9
     {"ex2.approx.ftz.bf16", Draw::kBf16, {.relative = 0x1p-7, .format = Bound::Format::kBf16, .flushes = true}, 90},
-    {"tanh.approx.f16", Draw::kF16, {.absolute = 4.9271e-4, .format = Bound::Format::kF16}, 75},                               // 2^-10.987
+    {"tanh.approx.f16", Draw::kF16, {.absolute = 4.9271e-4, .format = Bound::Format::kF16}, 75},  // 2^-10.987
     {"tanh.approx.bf16", Draw::kBf16, {.absolute = 0x1p-8, .format = Bound::Format::kBf16}, 90},
 };
 
@@ -145,7 +145,8 @@ std::vector<Case> scalar_cases() {
       }
     }
   for (const Bounded& b : kBounded) {
-    all.push_back(scalar(b.name, fmt::format("mov.b32 %f0, %i0; {} {} mov.b32 %o0, %f2;", b.inputs == 2 ? "mov.b32 %f1, %i1;" : "", b.body), floats(b.inputs), kSpreads[0]));
+    all.push_back(scalar(b.name, fmt::format("mov.b32 %f0, %i0; {} {} mov.b32 %o0, %f2;", b.inputs == 2 ? "mov.b32 %f1, %i1;" : "", b.body),
+                         floats(b.inputs), kSpreads[0]));
     all.back().bound = b.bound;
   }
   for (const Half& h : kHalves)

@@ -47,10 +47,8 @@ std::vector<Case> tables_for(const Arch& arch, int log2_words) {
     made.bound->flushes = true;
     made.is_table = true;
     made.body = fmt::format("mad.lo.u32 %x0, %r0, {}, %x31;\nmad.wide.u32 %d0, %x0, 4, %rd1;\nshl.b32 %x1, %x0, {};\n", kThreads, 23 - log2_words);
-    if (t.first != 0)
-      made.body += fmt::format("add.u32 %x1, %x1, {:#x};\nmov.b32 %f0, %x1;\n", t.first);
-    else
-      made.body += "cvt.rn.f32.u32 %f0, %x1;\nmul.rn.f32 %f0, %f0, 0fB4000000;\n";  // times -2^-23: exact
+    if (t.first != 0) made.body += fmt::format("add.u32 %x1, %x1, {:#x};\nmov.b32 %f0, %x1;\n", t.first);
+    else made.body += "cvt.rn.f32.u32 %f0, %x1;\nmul.rn.f32 %f0, %f0, 0fB4000000;\n";  // times -2^-23: exact
     made.body += fmt::format("{} %f1, %f0;\nst.global.f32 [%d0], %f1;\n", t.instruction);
     if (arch.number >= made.min_sm) all.push_back(std::move(made));
   }

@@ -62,10 +62,11 @@ Case wgmma(const Multiply& m, const NamedSpread& spread, const std::string& what
   if (is_float) body += fmt::format(".reg .f32 %s<{}>;\n", sums);
   body += "mov.u32 %x0, tile;\nshl.b32 %x1, %x31, 2;\nadd.u32 %x1, %x1, %x0;\n";
   for (int i = 0; i < image_words; ++i) body += fmt::format("st.shared.b32 [%x1+{}], %i{};\n", i * kThreads * 4, i);
-  for (int i = 0; i < sums; ++i) body += m.accumulates ? fmt::format("mov.b32 %{}{}, %i{};\n", sum, i, first_sum + i) : fmt::format("mov.b32 %{}{}, 0;\n", sum, i);
+  for (int i = 0; i < sums; ++i)
+    body += m.accumulates ? fmt::format("mov.b32 %{}{}, %i{};\n", sum, i, first_sum + i) : fmt::format("mov.b32 %{}{}, 0;\n", sum, i);
   body += "fence.proxy.async.shared::cta;\nbar.sync 0;\n";
-  body += fmt::format("cvt.u64.u32 %d0, %x0;\nshr.u64 %d0, %d0, 4;\nadd.s64 %d1, %d0, {};\nor.b64 %d0, %d0, {:#x};\nor.b64 %d1, %d1, {:#x};\n", kBytesA / 16,
-                      descriptor(m.swizzle, m.a_transposed), descriptor(m.swizzle, m.b_transposed));
+  body += fmt::format("cvt.u64.u32 %d0, %x0;\nshr.u64 %d0, %d0, 4;\nadd.s64 %d1, %d0, {};\nor.b64 %d0, %d0, {:#x};\nor.b64 %d1, %d1, {:#x};\n",
+                      kBytesA / 16, descriptor(m.swizzle, m.a_transposed), descriptor(m.swizzle, m.b_transposed));
   body += fmt::format("setp.ne.u32 %p0, {}, 0;\nwgmma.fence.sync.aligned;\n", m.accumulates ? 1 : 0);
   body += fmt::format("wgmma.mma_async.sync.aligned.m64n{}k{}.{} {}, {}, %d1, %p0", m.n, 256 / m.operand_bits, m.types, registers(sum, 0, sums),
                       m.a_registers ? registers("i", image_words, 4) : "%d0");
@@ -80,12 +81,15 @@ Case wgmma(const Multiply& m, const NamedSpread& spread, const std::string& what
 
 // Every type as dtype.atype.btype.
 std::vector<Multiply> types() {
-  std::vector<Multiply> made = {{"f32.f16.f16", Draw::kF16, Draw::kF32, 16}, {"f16.f16.f16", Draw::kF16, Draw::kF16, 16},
-                                {"f32.bf16.bf16", Draw::kBf16, Draw::kF32, 16}, {"f32.tf32.tf32", Draw::kTf32, Draw::kF32, 32}};
+  std::vector<Multiply> made = {{"f32.f16.f16", Draw::kF16, Draw::kF32, 16},
+                                {"f16.f16.f16", Draw::kF16, Draw::kF16, 16},
+                                {"f32.bf16.bf16", Draw::kBf16, Draw::kF32, 16},
+                                {"f32.tf32.tf32", Draw::kTf32, Draw::kF32, 32}};
   for (const char* result : {"f32", "f16"})
     for (const char* a : {"e4m3", "e5m2"})
       for (const char* b : {"e4m3", "e5m2"})
-        made.push_back({fmt::format("{}.{}.{}", result, a, b), a[1] == '4' ? Draw::kE4m3 : Draw::kE5m2, result[1] == '3' ? Draw::kF32 : Draw::kF16, 8});
+        made.push_back(
+            {fmt::format("{}.{}.{}", result, a, b), a[1] == '4' ? Draw::kE4m3 : Draw::kE5m2, result[1] == '3' ? Draw::kF32 : Draw::kF16, 8});
   for (const char* a : {"s8", "u8"})
     for (const char* b : {"s8", "u8"}) made.push_back({fmt::format("s32.{}.{}", a, b), Draw::kBits, Draw::kBits, 8});
   return made;
@@ -115,8 +119,9 @@ std::vector<Case> wgmma_cases() {
           m.b_transposed = majors & 2;
           m.a_registers = a_registers;
           if (a_registers && m.a_transposed) continue;
-          all.push_back(wgmma(m, normal, fmt::format("{}{}{}{}, ", kSwizzleNames[swizzle], m.a_registers ? ", A registers" : "", m.a_transposed ? ", A by columns" : "",
-                                                     m.b_transposed ? ", B by rows" : "")));
+          all.push_back(wgmma(m, normal,
+                              fmt::format("{}{}{}{}, ", kSwizzleNames[swizzle], m.a_registers ? ", A registers" : "",
+                                          m.a_transposed ? ", A by columns" : "", m.b_transposed ? ", B by rows" : "")));
         }
   }
   for (const int n : {8, 24, 256}) {

@@ -25,7 +25,8 @@ namespace {
 std::vector<std::string> recordings() {
   std::vector<std::string> found;
   const char* data = std::getenv("BSGEN_TEST_DATA");
-  for (const std::filesystem::path& folder : {std::filesystem::path(HARDWARE_GOLDENS), std::filesystem::path(data ? data : "") / "hardware-goldens"}) {
+  for (const std::filesystem::path& folder :
+       {std::filesystem::path(HARDWARE_GOLDENS), std::filesystem::path(data ? data : "") / "hardware-goldens"}) {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(folder, error))
       if (entry.path().extension() == ".bin") found.push_back(entry.path().string());
@@ -34,7 +35,9 @@ std::vector<std::string> recordings() {
   return found;
 }
 
-std::string temporary(const char* name) { return (std::filesystem::temp_directory_path() / fmt::format("bsgen-goldens-{}-{}", static_cast<int>(::getpid()), name)).string(); }
+std::string temporary(const char* name) {
+  return (std::filesystem::temp_directory_path() / fmt::format("bsgen-goldens-{}-{}", static_cast<int>(::getpid()), name)).string();
+}
 
 std::shared_ptr<Device> sim(const char* arch) { return sim::SimDevice::create({.arch = *Arch::parse(arch)}); }
 
@@ -107,9 +110,17 @@ TEST_CASE("every_case_assembles_for_every_architecture", "[.full]") { assemble(1
 
 TEST_CASE("a_recording_of_every_kind_of_case_reads_back_as_it_was_and_agrees_with_itself") {
   const auto device = sim("sm_90a");
-  const std::set<std::string> wanted = {"fma.rn.f32/edge", "mma.m16n8k16.f32.bf16.bf16.f32/wide", "mma.m16n8k32.satfinite.s32.s8.u8.s32/normal", "rcp.approx.f32/normal", "ldmatrix.x4",
-                                        "wgmma.n64.f32.e4m3.e4m3/edge", "wgmma.n64.f32.bf16.bf16/32B, A by columns, B by rows, normal", "tma.load.3d.f32, swizzle 128B",
-                                        "tma.store.2d.bf16, swizzle 64B, at 24 10", "tma.reduce.add.noftz.bf16/wide", "bulk.reduce.dec.u32"};
+  const std::set<std::string> wanted = {"fma.rn.f32/edge",
+                                        "mma.m16n8k16.f32.bf16.bf16.f32/wide",
+                                        "mma.m16n8k32.satfinite.s32.s8.u8.s32/normal",
+                                        "rcp.approx.f32/normal",
+                                        "ldmatrix.x4",
+                                        "wgmma.n64.f32.e4m3.e4m3/edge",
+                                        "wgmma.n64.f32.bf16.bf16/32B, A by columns, B by rows, normal",
+                                        "tma.load.3d.f32, swizzle 128B",
+                                        "tma.store.2d.bf16, swizzle 64B, at 24 10",
+                                        "tma.reduce.add.noftz.bf16/wide",
+                                        "bulk.reduce.dec.u32"};
   std::vector<Case> cases;
   for (Case& c : cases_for(device->info().arch))
     if (wanted.contains(c.name)) cases.push_back(std::move(c));
@@ -150,9 +161,12 @@ TEST_CASE("a_recording_of_every_kind_of_case_reads_back_as_it_was_and_agrees_wit
   CHECK(compared->equal == 0);
   for (const std::string& name : changed) {
     INFO(name);
-    CHECK(std::count_if(compared->differences.begin(), compared->differences.end(), [&](const std::string& d) { return d.starts_with(name + ": "); }) == 1);
+    CHECK(std::count_if(compared->differences.begin(), compared->differences.end(),
+                        [&](const std::string& d) { return d.starts_with(name + ": "); }) == 1);
   }
-  const auto of = [&](const std::string& name) { return *std::find_if(compared->differences.begin(), compared->differences.end(), [&](const auto& d) { return d.starts_with(name); }); };
+  const auto of = [&](const std::string& name) {
+    return *std::find_if(compared->differences.begin(), compared->differences.end(), [&](const auto& d) { return d.starts_with(name); });
+  };
   CHECK(of("wgmma.n64.f32.e4m3").find("1 of 1024 words differ, first word 77 (cta 0, thread 77, %o0): ") != std::string::npos);
   CHECK(of("tma.load").find("1 of 1024 words differ, first word 77: ") != std::string::npos);
   CHECK(of("rcp").find("1 of 4096 words lie further apart than the PTX ISA allows, first word 9 (cta 0, thread 9, %o0): ") != std::string::npos);
@@ -201,7 +215,8 @@ TEST_CASE("tables_of_any_words_come_back") {
 }
 
 TEST_CASE("two_approximate_answers_can_both_be_right_within_the_bound_and_one_rounding") {
-  const Bound ulp{.ulps = 2}, near_one{.relative = 0x1p-22, .absolute = 0x1p-22}, half{.absolute = 0x1p-8, .format = Bound::Format::kBf16}, flushed{.ulps = 1, .flushes = true};
+  const Bound ulp{.ulps = 2}, near_one{.relative = 0x1p-22, .absolute = 0x1p-22}, half{.absolute = 0x1p-8, .format = Bound::Format::kBf16},
+      flushed{.ulps = 1, .flushes = true};
   CHECK(can_both_be_right(ulp, 0x3f800000, 0x3f800003));
   CHECK(!can_both_be_right(ulp, 0x3f800000, 0x3f800004));
   CHECK(!can_both_be_right(ulp, 0x3f800000, 0xbf800000));

@@ -30,16 +30,25 @@ const double kPi = 3.14159265358979323846;
 const double kRsqrt = std::pow(2, -22.9), kNear = std::pow(2, -20.5), kFar = std::pow(2, -14.7);
 double of_waves(double x, double) { return std::fabs(x) <= 2 * kPi ? kNear : std::fabs(x) <= 100 * kPi ? kFar : INFINITY; }  // nothing is promised beyond
 
+double one_ulp(double, double y) { return ulp(y); }
+double two_ulps(double, double y) { return 2 * ulp(y); }
+double of_sqrt(double, double y) { return 0x1p-23 * y; }
+double of_rsqrt(double, double y) { return kRsqrt * y; }
+double of_lg2(double x, double y) { return x > 0.5 && x < 2 ? 0x1p-22 : 0x1p-22 * std::fabs(y); }
+double of_tanh(double, double y) { return 0x1p-11 * std::fabs(y); }
+
+double reciprocal(double x) { return 1 / x; }
+double reciprocal_root(double x) { return 1 / std::sqrt(x); }
+
 const Function kFunctions[] = {
-    {"rcp", rcp_approx<false>, rcp_approx<true>, [](double x) { return 1 / x; }, [](double, double y) { return ulp(y); }, true, {{0x3f800000, 0x3fffffff}}},
-    {"sqrt", sqrt_approx<false>, sqrt_approx<true>, [](double x) { return std::sqrt(x); }, [](double, double y) { return 0x1p-23 * y; }, false, {{0x3f800000, 0x407fffff}}},
-    {"rsqrt", rsqrt_approx<false>, rsqrt_approx<true>, [](double x) { return 1 / std::sqrt(x); }, [](double, double y) { return kRsqrt * y; }, false, {{0x3f800000, 0x407fffff}}},
-    {"ex2", ex2_approx<false>, ex2_approx<true>, [](double x) { return std::exp2(x); }, [](double, double y) { return 2 * ulp(y); }, true, {{0x3f000000, 0x3fffffff}, {0x42c00000, 0x42ffffff}}},
-    {"lg2", lg2_approx<false>, lg2_approx<true>, [](double x) { return std::log2(x); },
-     [](double x, double y) { return x > 0.5 && x < 2 ? 0x1p-22 : 0x1p-22 * std::fabs(y); }, false, {{0x3f000000, 0x3fffffff}, {0x40000000, 0x407fffff}}},
-    {"sin", sin_approx<false>, sin_approx<true>, [](double x) { return std::sin(x); }, of_waves, true, {{0x3f000000, 0x40ffffff}, {0x43800000, 0x439d1462}}},
-    {"cos", cos_approx<false>, cos_approx<true>, [](double x) { return std::cos(x); }, of_waves, true, {{0x3f000000, 0x40ffffff}, {0x43800000, 0x439d1462}}},
-    {"tanh", tanh_approx, nullptr, [](double x) { return std::tanh(x); }, [](double, double y) { return 0x1p-11 * std::fabs(y); }, true, {{0x3c000000, 0x3c7fffff}, {0x3e800000, 0x407fffff}}},
+    {"rcp", rcp_approx<false>, rcp_approx<true>, reciprocal, one_ulp, true, {{0x3f800000, 0x3fffffff}}},
+    {"sqrt", sqrt_approx<false>, sqrt_approx<true>, std::sqrt, of_sqrt, false, {{0x3f800000, 0x407fffff}}},
+    {"rsqrt", rsqrt_approx<false>, rsqrt_approx<true>, reciprocal_root, of_rsqrt, false, {{0x3f800000, 0x407fffff}}},
+    {"ex2", ex2_approx<false>, ex2_approx<true>, std::exp2, two_ulps, true, {{0x3f000000, 0x3fffffff}, {0x42c00000, 0x42ffffff}}},
+    {"lg2", lg2_approx<false>, lg2_approx<true>, std::log2, of_lg2, false, {{0x3f000000, 0x3fffffff}, {0x40000000, 0x407fffff}}},
+    {"sin", sin_approx<false>, sin_approx<true>, std::sin, of_waves, true, {{0x3f000000, 0x40ffffff}, {0x43800000, 0x439d1462}}},
+    {"cos", cos_approx<false>, cos_approx<true>, std::cos, of_waves, true, {{0x3f000000, 0x40ffffff}, {0x43800000, 0x439d1462}}},
+    {"tanh", tanh_approx, nullptr, std::tanh, of_tanh, true, {{0x3c000000, 0x3c7fffff}, {0x3e800000, 0x407fffff}}},
 };
 
 float flush(float x) { return std::fabs(x) < 0x1p-126f ? std::copysign(0.f, x) : x; }
