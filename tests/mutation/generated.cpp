@@ -24,8 +24,8 @@ struct Made {
   std::vector<verify::Operands> operands;
 };
 
-Expected<Observation> run_once(const Made& made, const std::string& ptx, int input, sim::Timing timing, std::uint64_t budget) {
-  const auto device = sim::SimDevice::create({.arch = made.image.arch, .timing = timing, .num_threads = 1, .instruction_budget = budget});
+Expected<Observation> run_once(const Made& made, const std::string& ptx, int input, const sim::Schedule& schedule, std::uint64_t budget) {
+  const auto device = sim::SimDevice::create({.arch = made.image.arch, .timing = schedule.timing, .seed = schedule.seed, .num_threads = 1, .instruction_budget = budget});
   KernelImage image = made.image;
   image.ptx = ptx;
   BSGEN_ASSIGN(const Kernel kernel, runtime::load_kernel(device, made.plan, made.schedule, image));
@@ -41,6 +41,13 @@ Expected<Observation> run_once(const Made& made, const std::string& ptx, int inp
 }
 
 }  // namespace
+
+std::string subject_name(const Generated& generated) {
+  const Problem& p = generated.problem;
+  return fmt::format("{}-{}-{}-{}-{}{}{}{}{}", name(p.op), name(p.dtype), generated.arch, name(generated.tier), to_string(generated.layout.block()),
+                     p.activations == Activations::kCol ? "-col" : "", p.epilogue.empty() ? "" : "-epilogue", p.accumulate ? "-accumulate" : "",
+                     p.align == 16 ? "" : fmt::format("-align{}", p.align));
+}
 
 Expected<Subject> generated_subject(const Generated& generated) {
   const char* folder = std::getenv("BSGEN_CUDA_DIR");
@@ -61,16 +68,13 @@ Expected<Subject> generated_subject(const Generated& generated) {
     made->operands.push_back(std::move(operands));
   }
   Subject subject;
-  const Problem& p = generated.problem;
-  subject.family = std::string(name(p.op));
-  subject.name = fmt::format("{}-{}-{}-{}-{}{}{}{}", name(p.op), name(p.dtype), generated.arch, name(generated.tier), to_string(layout.block()),
-                             p.activations == Activations::kCol ? "-col" : "", p.epilogue.empty() ? "" : "-epilogue",
-                             p.align == 16 ? "" : fmt::format("-align{}", p.align));
+  subject.family = std::string(name(generated.problem.op));
+  subject.name = subject_name(generated);
   subject.ptx = made->image.ptx;
   subject.sources = source.headers;
   subject.sources[source.name] = source.cuda;
   subject.num_inputs = static_cast<int>(made->operands.size());
-  subject.run = [made](const std::string& ptx, int input, sim::Timing timing, std::uint64_t budget) { return run_once(*made, ptx, input, timing, budget); };
+  subject.run = [made](const std::string& ptx, int input, const sim::Schedule& schedule, std::uint64_t budget) { return run_once(*made, ptx, input, schedule, budget); };
   return subject;
 }
 

@@ -19,6 +19,7 @@ struct Generated {
   std::vector<std::int64_t> tokens = {77};   // one input each
 };
 
+std::string subject_name(const Generated& generated);
 // Compiles to PTX. kMissing: there is no NVRTC.
 Expected<Subject> generated_subject(const Generated& generated);
 

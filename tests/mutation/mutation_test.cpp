@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/mutation/asynchronous.h"
 #include "tests/mutation/generated.h"
 #include "tests/mutation/suite.h"
 #include "tests/support/catch.h"
@@ -17,8 +18,9 @@ namespace {
 // stages go through in turn. Sizes end inside the last block, at odd places.
 Layout lists(Op op, BlockShape block) {
   const bool large = block.rows * block.cols > 16 * 16;
-  const std::vector<int> lengths = op == Op::kUpdate ? std::vector<int>{6, 0, 5, 3, 1} : large ? std::vector<int>{14, 0, 13, 9, 4, 1} : std::vector<int>{40, 0, 36, 29, 13, 1};
+  std::vector<int> lengths = op == Op::kUpdate ? std::vector<int>{6, 0, 5, 3, 1} : large ? std::vector<int>{14, 0, 13, 9, 4, 1} : std::vector<int>{40, 0, 36, 29, 13, 1};
   const auto outputs = static_cast<int>(lengths.size()), length = lengths[0];
+  if (op == Op::kBprop) std::swap(lengths[0], lengths[2]);  // no block row of a panel has them all
   std::vector<std::uint8_t> bits(static_cast<std::size_t>(length) * outputs);
   for (int o = 0; o < outputs; ++o)
     for (int k = 0; k < lengths[o]; ++k) {
@@ -27,6 +29,15 @@ Layout lists(Op op, BlockShape block) {
     }
   const std::int64_t rows = op == Op::kBprop ? outputs : length, cols = op == Op::kBprop ? length : outputs;
   return *Layout::from_bits(bits, rows, cols, block, 1, {rows * block.rows - 3, cols * block.cols - 1});
+}
+
+// For code without loops over entries: every row and column differs from the one before it and has blocks in both halves.
+Layout straight_line(BlockShape block) {
+  const std::string rows[] = {".##.", "#.##", "###.", ".###"};
+  std::vector<std::uint8_t> bits;
+  for (const std::string& row : rows)
+    for (const char c : row) bits.push_back(c == '#');
+  return *Layout::from_bits(bits, 4, 4, block, 1, {4 * block.rows, 4 * block.cols});
 }
 
 const std::vector<DType> kTypes = {DType::kFp32, DType::kTf32, DType::kFp16, DType::kBf16};
@@ -52,8 +63,8 @@ std::vector<Generated> kernels(Op op) {
   made.push_back(kernel(op, DType::kFp16, {64, 64}, Tier::kTable));
   made.push_back(kernel(op, DType::kBf16, {32, 16}, Tier::kTable));
   made.push_back(kernel(op, DType::kFp16, {32, 16}, Tier::kConstant));
-  made.push_back(structural(op, DType::kTf32, "random:6x5:density=0.4,seed=3", {16, 16}));
-  made.back().tier = Tier::kUnrolled;
+  made.push_back(kernel(op, DType::kTf32, {16, 16}, Tier::kUnrolled));
+  made.back().layout = straight_line({16, 16});
   made.push_back(structural(op, DType::kBf16, "causal:20x20", {16, 16}));
   made.push_back(structural(op, DType::kFp32, "blockdiag:16x16:size=16", {16, 16}));
   made.push_back(kernel(op, DType::kBf16, {32, 32}, Tier::kTable));
@@ -76,25 +87,20 @@ struct Outcome {
   std::string skipped;
 };
 
-Outcome run(const std::vector<Generated>& kernels, int stride) {
-  Outcome outcome;
-  for (const Generated& kernel : kernels) {
-    const auto subject = generated_subject(kernel);
-    if (!subject && subject.status().code() == ErrorCode::kMissing) {
-      outcome.skipped = subject.status().message();
-      return outcome;
-    }
-    INFO((subject ? "" : subject.status().message()));
-    REQUIRE(subject);
-    const auto start = std::chrono::steady_clock::now();
-    const auto verdicts = run_mutants(*subject, stride);
-    INFO((verdicts ? "" : verdicts.status().message()));
-    REQUIRE(verdicts);
-    std::printf("%-42s%6zu mutants %6.1f s\n", subject->name.c_str(), verdicts->size(), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    std::fflush(stdout);
-    outcome.verdicts.insert(outcome.verdicts.end(), verdicts->begin(), verdicts->end());
-  }
-  return outcome;
+// MUTATION_ONLY="SUBJECT | OPERATOR | PTX | CUDA", or "@FILE" with a line for each: only mutants that such patterns match.
+std::vector<std::string> only() {
+  const char* given = std::getenv("MUTATION_ONLY");
+  if (given == nullptr) return {"*"};
+  if (*given != '@') return {given};
+  std::vector<std::string> patterns;
+  std::ifstream file(given + 1);
+  for (std::string line; std::getline(file, line);) patterns.push_back(line);
+  return patterns;
+}
+bool wanted(const std::string& subject) {
+  std::vector<std::string> patterns = only();
+  for (std::string& pattern : patterns) pattern.resize(std::min(pattern.size(), pattern.find(" | ")));
+  return matches_any(patterns, subject);
 }
 
 // MUTATION_LOG=FILE: what became of each mutant, a line each.
@@ -102,10 +108,43 @@ void log(const std::vector<Verdict>& verdicts) {
   const char* path = std::getenv("MUTATION_LOG");
   if (path == nullptr) return;
   std::ofstream file(path, std::ios::app);
-  static const char* const kFates[] = {"", "unreached", "idle", "ill-formed"};
+  static const char* const kFates[] = {"", "unreached", "idle", "masked", "ill-formed"};
   for (const Verdict& v : verdicts)
     file << (v.fate == Fate::kRun ? kCauseNames[static_cast<int>(v.cause)] : kFates[static_cast<int>(v.fate)]) << " | " << v.key() << " | line " << v.line << " -> " << v.replacement << " | "
          << v.evidence << "\n";
+}
+
+void run(const Subject& subject, int stride, Outcome& outcome) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto verdicts = run_mutants(subject, stride, only());
+  INFO((verdicts ? "" : verdicts.status().message()));
+  REQUIRE(verdicts);
+  std::printf("%-42s%6zu mutants %6.1f s\n", subject.name.c_str(), verdicts->size(), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  std::fflush(stdout);
+  log(*verdicts);
+  outcome.verdicts.insert(outcome.verdicts.end(), verdicts->begin(), verdicts->end());
+}
+
+void run(const std::vector<Generated>& kernels, int stride, Outcome& outcome) {
+  for (const Generated& kernel : kernels) {
+    if (!wanted(subject_name(kernel))) continue;
+    const auto subject = generated_subject(kernel);
+    if (!subject && subject.status().code() == ErrorCode::kMissing) {
+      outcome.skipped = subject.status().message();
+      return;
+    }
+    INFO((subject ? "" : subject.status().message()));
+    REQUIRE(subject);
+    run(*subject, stride, outcome);
+  }
+}
+
+void run_asynchronous(int stride, Outcome& outcome) {
+  const auto subjects = asynchronous_subjects();
+  INFO((subjects ? "" : subjects.status().message()));
+  REQUIRE(subjects);
+  for (const Subject& subject : *subjects)
+    if (wanted(subject.name)) run(subject, stride, outcome);
 }
 
 // Every survivor is listed, nothing listed is killed; `all`: every mutant was run, so that every line of the list must have one.
@@ -114,7 +153,6 @@ void check(const Outcome& outcome, bool all) {
   const auto listed = read_survivors(MUTATION_SURVIVORS);
   INFO((listed ? "" : listed.status().message()));
   REQUIRE(listed);
-  log(outcome.verdicts);
   std::printf("%s", table(outcome.verdicts).c_str());
   std::vector<int> used(listed->size());
   int mutants = 0, survivors = 0;
@@ -130,7 +168,7 @@ void check(const Outcome& outcome, bool all) {
     }
     if (v.survived() && !covered) FAIL_CHECK("survived and is not in tests/mutation/survivors.txt:\n" << v.key() << "\n  line " << v.line << " -> " << v.replacement);
   }
-  for (std::size_t i = 0; all && i < listed->size(); ++i)
+  for (std::size_t i = 0; all && std::getenv("MUTATION_ONLY") == nullptr && i < listed->size(); ++i)
     if (used[i] == 0) FAIL_CHECK("survivors.txt:" << (*listed)[i].line << " stands for no survivor any more");
   CHECK(mutants > 0);
   // 97 percent of all of them; a small sample of one family may have a few more.
@@ -141,14 +179,24 @@ void check(const Outcome& outcome, bool all) {
 
 // One in kStride mutants in the suite that everybody runs, each of them in `ctest -C Full`.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(MUTATION_FEW)
-constexpr int kStride = 400;
+constexpr int kStride = 400, kAsynchronousStride = 100;
 #else
-constexpr int kStride = 20;
+constexpr int kStride = 20, kAsynchronousStride = 5;
 #endif
 
-TEST_CASE("mutants_of_fprop_are_killed") { check(run(kernels(Op::kFprop), kStride), false); }
-TEST_CASE("mutants_of_bprop_are_killed") { check(run(kernels(Op::kBprop), kStride), false); }
-TEST_CASE("mutants_of_update_are_killed") { check(run(kernels(Op::kUpdate), kStride), false); }
+void check_sample(Op op) {
+  Outcome outcome;
+  run(kernels(op), kStride, outcome);
+  check(outcome, false);
+}
+TEST_CASE("mutants_of_fprop_are_killed") { check_sample(Op::kFprop); }
+TEST_CASE("mutants_of_bprop_are_killed") { check_sample(Op::kBprop); }
+TEST_CASE("mutants_of_update_are_killed") { check_sample(Op::kUpdate); }
+TEST_CASE("mutants_of_asynchronous_kernels_are_killed") {
+  Outcome outcome;
+  run_asynchronous(kAsynchronousStride, outcome);
+  check(outcome, false);
+}
 
 // Not a mistake that a kernel could have, but bytes that are no kernel: whatever they are, loading them ends, with a program or a message.
 TEST_CASE("texts_cut_short_or_altered_anywhere_are_refused_or_decoded") {
@@ -185,12 +233,10 @@ TEST_CASE("texts_cut_short_or_altered_anywhere_are_refused_or_decoded") {
 }
 
 TEST_CASE("every_mutant_of_every_family_is_killed_or_listed", "[.full]") {
-  std::vector<Generated> all;
-  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) {
-    std::vector<Generated> some = kernels(op);
-    std::move(some.begin(), some.end(), std::back_inserter(all));
-  }
-  check(run(all, 1), true);
+  Outcome outcome;
+  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) run(kernels(op), 1, outcome);
+  run_asynchronous(1, outcome);
+  check(outcome, true);
 }
 
 }  // namespace bsgen::mutation

@@ -73,7 +73,7 @@ Roles roles_of(const PtxText& text) {
     if (s.is("wgmma.mma_async"))
       for (std::size_t i = 1; i < s.operands.size(); ++i)
         if (s.operands[i].substr(0, 3) == "%rd" || s.operands[i].substr(0, 5) == "desc_") take(descriptor, s.operands[i]);
-    if (!s.guard.empty()) take(decision, s.guard.substr(s.guard[1] == '!' ? 2 : 1));
+    if (!s.guard.empty()) take(decision, guard_of(s));
     if (is_copy(s) && s.operands.size() > 3) take(decision, s.operands[3]);
   }
   return {text.slice(shared), text.slice(descriptor), text.slice(decision)};
@@ -125,6 +125,7 @@ class Maker {
     } else if (is_commit(s)) {
       make("commit.drop", "");
     }
+    if (s.is("fence.") || s.is("barrier.cluster.wait")) return;  // have one order only
     if (s.has(".release")) make("order.weaken", with_part(s, ".release", ".relaxed"));
     if (s.has(".acquire")) make("order.weaken", with_part(s, ".acquire", ".relaxed"));
     if ((s.is("bar.sync") || s.is("bar.arrive") || s.is("barrier.sync")) && s.operands.size() > 1)
@@ -197,7 +198,10 @@ class Maker {
     const std::size_t last = s.operands.size() - 1;
     const auto value = immediate(s.operands[last]);
     if (!value) return;
-    if (s.is("or") || s.is("add") || s.is("xor")) {
+    const bool address = s.has("32");  // of which a descriptor drops four bits
+    if (address && s.is("add")) {
+      make("descriptor", with_operand(s, last, *value + 16));
+    } else if (!address && (s.is("or") || s.is("add") || s.is("xor"))) {
       // Each field of the constant by itself: leading and stride offsets, and the swizzle mode.
       const struct { int shift, width; } fields[] = {{0, 14}, {16, 14}, {32, 14}, {62, 2}};
       bool changed = false;
@@ -237,8 +241,7 @@ class Maker {
       make("predicate", "");
     }
     // Where the mask stands in the code itself, its index functions are tables spelled out, not bounds.
-    const bool table = s.cuda.find(".cu: ") != std::string::npos && s.caller.find(".cu: ") != std::string::npos;
-    if (!roles_.decision.count(at_) || table || s.cuda.find("static __device__") != std::string::npos) return;
+    if (!roles_.decision.count(at_) || s.generated || s.cuda.find("static __device__") != std::string::npos) return;
     if (s.is("setp")) {
       for (const auto& [from, to] : {std::pair{".lt.", ".le."}, {".le.", ".lt."}, {".gt.", ".ge."}, {".ge.", ".gt."}})
         if (s.has(from)) {

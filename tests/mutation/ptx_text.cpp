@@ -34,23 +34,27 @@ class Places {
     }
   }
   // ".loc 5 40 3, function_name $L__info_string2, inlined_at 2 97 1"
-  void read(std::string_view loc, std::string& cuda, std::string& caller) const {
-    cuda = text(loc.substr(4));
+  void read(std::string_view loc, Statement& place) const {
+    bool in_source = false, from_source = false;
+    place.cuda = text(loc.substr(4), in_source);
     const std::size_t at = loc.find("inlined_at");
-    caller = at == std::string_view::npos ? "" : text(loc.substr(at + 10));
+    place.caller = at == std::string_view::npos ? "" : text(loc.substr(at + 10), from_source);
+    place.generated = in_source && from_source;
   }
 
  private:
-  std::string text(std::string_view numbers) const {
+  std::string text(std::string_view numbers, bool& generated) const {
     char* rest = nullptr;
     const std::string copy(numbers);
     const long file = std::strtol(copy.c_str(), &rest, 10), line = std::strtol(rest, nullptr, 10);
     const auto named = files_.find(static_cast<int>(file));
     if (named == files_.end()) return "";
-    const std::string name = named->second.substr(named->second.rfind('/') + 1);
+    generated = named->second.ends_with(".cu");
     const auto source = lines_.find(named->second);
-    if (source == lines_.end() || line < 1 || line > static_cast<long>(source->second.size())) return name;
-    return name + ": " + trimmed(source->second[line - 1]);
+    if (source == lines_.end() || line < 1 || line > static_cast<long>(source->second.size())) return "";
+    std::string made = trimmed(source->second[line - 1]);
+    for (std::size_t at; (at = made.find(" | ")) != std::string::npos;) made.erase(at + 2, 1).erase(at, 1);  // " | " parts the fields of a key
+    return made;
   }
   std::map<int, std::string> files_;
   std::map<std::string, std::vector<std::string>> lines_;
@@ -86,14 +90,15 @@ Statement parsed(std::string_view text) {
   return made;
 }
 
-// What only moves and combines values, so that a slice goes through it.
+}  // namespace
+
+std::string guard_of(const Statement& s) { return s.guard.empty() ? "" : s.guard.substr(s.guard[1] == '!' ? 2 : 1); }
+
 bool is_arithmetic(const Statement& s) {
   static const std::set<std::string> kOpcodes = {"mov", "add", "sub", "mul", "mad", "shl", "shr", "and", "or", "xor", "not", "neg", "cvt", "cvta", "selp", "bfi", "bfe",
                                                  "min", "max", "lop3", "shf", "prmt", "abs", "div", "rem", "setp", "sad", "slct", "mapa", "shfl"};
   return kOpcodes.count(s.opcode.substr(0, s.opcode.find('.'))) > 0;
 }
-
-}  // namespace
 
 PtxText::PtxText(std::string text, const std::map<std::string, std::string>& sources) : text_(std::move(text)) {
   // Comments become spaces for the scan, which keeps places; the text itself stays whole.
@@ -110,16 +115,40 @@ PtxText::PtxText(std::string text, const std::map<std::string, std::string>& sou
     if (head > other || other == 0) scan(at);
   }
   const Places places(text_, sources);
-  std::string cuda, caller;
+  Statement place;
   std::size_t seen = 0;
   for (Statement& statement : statements_) {
     for (std::size_t loc = text_.find("\t.loc", seen); loc < statement.begin; loc = text_.find("\t.loc", loc + 1)) {
-      places.read(std::string_view(text_).substr(loc + 1, text_.find('\n', loc) - loc - 1), cuda, caller);
+      places.read(std::string_view(text_).substr(loc + 1, text_.find('\n', loc) - loc - 1), place);
       seen = loc + 1;
     }
-    statement.cuda = cuda, statement.caller = caller;
+    statement.cuda = place.cuda, statement.caller = place.caller, statement.generated = place.generated;
   }
+  for (std::size_t i = 0; i < statements_.size(); ++i)
+    if (statements_[i].cuda.empty()) statements_[i].cuda = user_of(i);
   text_ = std::move(original);
+}
+
+// The place of the next statement that uses the value, or, of a branch, of the one before that made its condition.
+std::string PtxText::user_of(std::size_t index) const {
+  const Statement& s = statements_[index];
+  const bool branch = s.is("bra") && !s.guard.empty();
+  const std::string value = branch ? guard_of(s) : s.operands.empty() ? "" : s.operands[0];
+  const auto uses = [&](const Statement& other) {
+    if (branch) return !other.operands.empty() && other.operands[0] == value;
+    bool found = guard_of(other) == value;
+    for (std::size_t o = 0; o < other.operands.size(); ++o) {
+      if (o == 0 && other.operands[o][0] != '[') continue;  // a result
+      const std::vector<std::string> used = registers(other.operands[o]);
+      found = found || std::find(used.begin(), used.end(), value) != used.end();
+    }
+    return found;
+  };
+  for (std::size_t i = index + (branch ? -1 : 1); i < statements_.size(); i += branch ? -1 : 1) {
+    const Statement& other = statements_[i];
+    if (!other.cuda.empty() && other.cuda.compare(0, 4, "for ") != 0 && uses(other)) return std::string("for ").append(other.cuda);
+  }
+  return "";
 }
 
 void PtxText::scan(std::size_t from) {
@@ -190,8 +219,7 @@ std::set<std::size_t> PtxText::slice(const std::set<std::string>& registers_, co
     for (auto writer = first; writer != last; ++writer) {
       if (!found.insert(writer->second).second) continue;
       const Statement& s = statements_[writer->second];
-      if (!s.guard.empty())
-        for (std::string& name : registers(s.guard.substr(s.guard[1] == '!' ? 2 : 1))) open.push_back(std::move(name));
+      if (!s.guard.empty()) open.push_back(guard_of(s));
       for (std::size_t o = 1; o < s.operands.size(); ++o)
         for (std::string& name : registers(s.operands[o])) open.push_back(std::move(name));
     }
@@ -206,7 +234,7 @@ std::set<std::size_t> PtxText::live(const std::set<std::size_t>& reached) const 
     const Statement& s = statements_[i];
     if (is_arithmetic(s)) continue;
     found.insert(i);
-    for (const std::string& name : registers(s.guard.substr(s.guard.empty() ? 0 : s.guard[1] == '!' ? 2 : 1))) wanted.insert(name);
+    if (!s.guard.empty()) wanted.insert(guard_of(s));
     for (const std::string& operand : s.operands)
       for (const std::string& name : registers(operand)) wanted.insert(name);
   }

@@ -18,11 +18,19 @@ struct Statement {
   std::string guard;                  // "@%p1", "@!%p1" or empty
   std::string opcode;                 // "cp.async.wait_group"
   std::vector<std::string> operands;  // as written: "[%r1+16]", "{%r1, %r2}", "-4"
-  std::string cuda, caller;           // "dds.cuh: ptx::cp_async_wait<0>();" from .loc and inlined_at; empty without line info
+  // The CUDA statement and its caller's, from .loc and inlined_at: "ptx::cp_async_wait<0>();". Never the file's name: a statement may
+  // move. What the compiler gives no line (line 0) is named by whoever uses its value: "for " and that statement.
+  std::string cuda, caller;
+  bool generated = false;             // in a function that the code generator wrote, called from there
 
   bool is(std::string_view prefix) const { return opcode.compare(0, prefix.size(), prefix) == 0; }
   bool has(std::string_view part) const { return opcode.find(part) != std::string::npos; }  // ".acquire"
 };
+
+// The predicate of a guard: "%p1" of "@!%p1"; empty without one.
+std::string guard_of(const Statement& statement);
+// What only moves and combines values.
+bool is_arithmetic(const Statement& statement);
 
 class PtxText {
  public:
@@ -44,6 +52,7 @@ class PtxText {
 
  private:
   void scan(std::size_t from);
+  std::string user_of(std::size_t index) const;
 
   std::string text_;
   std::vector<Statement> statements_;

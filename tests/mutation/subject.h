@@ -24,12 +24,15 @@ struct Subject {
   std::string ptx;
   std::map<std::string, std::string> sources;  // CUDA text by the names in .file
   int num_inputs = 1;
+  // Each input runs on each; the first is the one that counters are compared on.
+  std::vector<sim::Schedule> schedules = {{sim::Timing::kEarly, 0}, {sim::Timing::kLate, 0}};
+  bool spins = false;  // waits in loops: how many instructions it executes says nothing
   // Runs `ptx`, this kernel's own or a mutant, on fresh memory. An error: the text was refused, or could not be launched.
-  std::function<Expected<Observation>(const std::string& ptx, int input, sim::Timing timing, std::uint64_t instruction_budget)> run;
+  std::function<Expected<Observation>(const std::string& ptx, int input, const sim::Schedule& schedule, std::uint64_t instruction_budget)> run;
   // Mistakes on the host's side, outside the text: box sizes, strides and swizzles of tensor maps.
   struct HostMutant {
     std::string op, what;
-    std::function<Expected<Observation>(int input, sim::Timing timing, std::uint64_t instruction_budget)> run;
+    std::function<Expected<Observation>(int input, const sim::Schedule& schedule, std::uint64_t instruction_budget)> run;
   };
   std::vector<HostMutant> host_mutants;
 };

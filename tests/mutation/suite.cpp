@@ -8,6 +8,8 @@
 #include <functional>
 #include <thread>
 
+#include "tests/mutation/shadow.h"
+
 namespace bsgen::mutation {
 namespace {
 
@@ -20,19 +22,25 @@ Cause cause_of(const std::string& kind) {
   return found == kinds.end() ? Cause::kMisuse : found->second;
 }
 
-// Barriers, waits and fences that were executed.
-std::uint64_t synchronised(const sim::LaunchReport& report) {
-  std::uint64_t sum = 0;
-  for (const sim::InstructionProfile& instruction : report.instructions)
-    if (instruction.kind == sim::InstructionClass::kSynchronize) sum += instruction.executions;
+// Barriers, waits and fences that were executed; and instructions as threads count them, in which a guard that is gone shows.
+struct Executed {
+  std::uint64_t synchronised = 0, by_threads = 0;
+};
+Executed executed(const sim::LaunchReport& report) {
+  Executed sum;
+  for (const sim::InstructionProfile& instruction : report.instructions) {
+    if (instruction.kind == sim::InstructionClass::kSynchronize) sum.synchronised += instruction.executions;
+    sum.by_threads += instruction.active_lanes;
+  }
   return sum;
 }
 
-bool more_work(const sim::LaunchReport& mutated, const sim::LaunchReport& unmutated) {
+bool more_work(const sim::LaunchReport& mutated, const sim::LaunchReport& unmutated, bool spins) {
   const sim::Counters &mutant = mutated.counters, &original = unmutated.counters;
-  return synchronised(mutated) > synchronised(unmutated) || mutant.shared_wavefronts > original.shared_wavefronts || mutant.global_read_bytes > original.global_read_bytes ||
-         mutant.global_write_bytes > original.global_write_bytes || mutant.mma_flops_issued > original.mma_flops_issued ||
-         mutant.warp_instructions > original.warp_instructions;
+  return mutant.shared_wavefronts > original.shared_wavefronts || mutant.global_read_bytes > original.global_read_bytes || mutant.global_write_bytes > original.global_write_bytes ||
+         mutant.mma_flops_issued > original.mma_flops_issued ||
+         (!spins && (mutant.warp_instructions > original.warp_instructions || executed(mutated).synchronised > executed(unmutated).synchronised ||
+                     executed(mutated).by_threads > executed(unmutated).by_threads));
 }
 
 template <class Body>
@@ -48,7 +56,7 @@ void in_parallel(std::size_t count, const Body& body) {
 }
 
 struct Baseline {
-  std::vector<Observation> inputs;        // early
+  std::vector<Observation> inputs;        // on the first schedule
   std::map<int, std::vector<int>> reach;  // by PTX line: inputs that execute what stands there
   std::uint64_t budget(int input) const { return inputs[input].report.counters.warp_instructions * 2 + 20000; }
 };
@@ -56,17 +64,20 @@ struct Baseline {
 Expected<Baseline> baseline_of(const Subject& subject) {
   Baseline made;
   for (int input = 0; input < subject.num_inputs; ++input) {
-    for (const sim::Timing timing : {sim::Timing::kEarly, sim::Timing::kLate}) {
-      BSGEN_ASSIGN(Observation seen, subject.run(subject.ptx, input, timing, 0));
+    for (const sim::Schedule& schedule : subject.schedules) {
+      const bool first = schedule == subject.schedules[0];
+      BSGEN_ASSIGN(Observation seen, subject.run(subject.ptx, input, schedule, 0));
       if (!seen.report.diagnostics.empty() || !seen.damage.empty())
         return Status(ErrorCode::kCheckFailed, fmt::format("{}: the unmutated kernel is reported: {}", subject.name,
                                                            seen.damage.empty() ? seen.report.diagnostics[0].message : seen.damage));
       for (const sim::InstructionProfile& instruction : seen.report.instructions)
-        if (timing == sim::Timing::kEarly && instruction.executions > 0) made.reach[instruction.ptx_line].push_back(input);
-      if (timing == sim::Timing::kEarly) made.inputs.push_back(std::move(seen));
+        if (first && instruction.executions > 0) made.reach[instruction.ptx_line].push_back(input);
+      if (first) made.inputs.push_back(std::move(seen));
       else if (seen.output != made.inputs[input].output) return Status(ErrorCode::kCheckFailed, subject.name + ": the unmutated kernel's result depends on the schedule");
     }
   }
+  for (auto& [line, inputs] : made.reach)  // what is cheap kills most
+    std::sort(inputs.begin(), inputs.end(), [&](int a, int b) { return made.budget(a) < made.budget(b); });
   return made;
 }
 
@@ -74,7 +85,7 @@ Expected<Baseline> baseline_of(const Subject& subject) {
 std::string trap_where_it_differs(const PtxText& text, const Mutant& mutant) {
   const Statement& s = text.statements()[mutant.statement];
   const std::string original = text.text().substr(s.begin, s.end - s.begin);
-  const std::string predicate = s.guard.empty() ? "" : s.guard[1] == '!' ? s.guard.substr(2) : s.guard.substr(1);
+  const std::string predicate = guard_of(s);
   if (mutant.op == "predicate") {
     // A guard that always holds may go; what never executes may go altogether.
     const bool removed = mutant.replacement.empty();
@@ -98,27 +109,23 @@ std::string trap_where_it_differs(const PtxText& text, const Mutant& mutant) {
   return fmt::format("{{ .reg .{} %mutd, %muto; .reg .pred %mutp; {}; {}; {}; @%mutp trap; }}", type->second, other, first, compare);
 }
 
-// Whether a statement and its mutant do the same in every thread of every input: then these launches cannot tell them apart.
-bool is_idle(const Subject& subject, const PtxText& text, const Mutant& mutant, const std::vector<int>& inputs, const Baseline& baseline) {
-  const std::string trapping = trap_where_it_differs(text, mutant);
+// Whether a text with traps for what would be different runs through on every input: then these launches cannot tell the two apart.
+bool never_traps(const Subject& subject, const std::string& trapping, const std::vector<int>& inputs, const Baseline& baseline) {
   if (trapping.empty()) return false;
-  const std::string changed = text.replaced(mutant.statement, trapping);
   for (const int input : inputs) {
-    const auto seen = subject.run(changed, input, sim::Timing::kEarly, baseline.budget(input));
-    if (!seen) return false;
-    for (const sim::Diagnostic& found : seen->report.diagnostics)
-      if (found.kind == "trap") return false;
+    const auto seen = subject.run(trapping, input, subject.schedules[0], 4 * baseline.budget(input));
+    if (!seen || !seen->report.diagnostics.empty()) return false;
   }
   return true;
 }
 
-using Run = std::function<Expected<Observation>(int input, sim::Timing timing, std::uint64_t budget)>;
+using Run = std::function<Expected<Observation>(int input, const sim::Schedule& schedule, std::uint64_t budget)>;
 
-void judge(const std::vector<int>& inputs, const Baseline& baseline, const Run& run, Verdict& verdict) {
+void judge(const Subject& subject, const std::vector<int>& inputs, const Baseline& baseline, const Run& run, Verdict& verdict) {
   for (const int input : inputs) {
     const Observation& original = baseline.inputs[input];
-    for (const sim::Timing timing : {sim::Timing::kEarly, sim::Timing::kLate}) {
-      const auto seen = run(input, timing, baseline.budget(input));
+    for (const sim::Schedule& schedule : subject.schedules) {
+      const auto seen = run(input, schedule, baseline.budget(input));
       if (!seen) {
         verdict.fate = Fate::kIllFormed;
         verdict.evidence = seen.status().message();
@@ -127,7 +134,7 @@ void judge(const std::vector<int>& inputs, const Baseline& baseline, const Run& 
       verdict.right = seen->output == original.output && seen->damage.empty();
       if (!verdict.right) verdict.cause = Cause::kResult, verdict.evidence = "result";
       if (!seen->damage.empty()) verdict.evidence = seen->damage;
-      if (verdict.right && more_work(seen->report, original.report)) verdict.cause = Cause::kWaste, verdict.evidence = "counters";
+      if (verdict.right && more_work(seen->report, original.report, subject.spins)) verdict.cause = Cause::kWaste, verdict.evidence = "counters";
       for (const sim::Diagnostic& found : seen->report.diagnostics)
         if (cause_of(found.kind) < verdict.cause) verdict.cause = cause_of(found.kind), verdict.evidence = found.message;
       if (verdict.cause != Cause::kSurvived) return;
@@ -137,11 +144,15 @@ void judge(const std::vector<int>& inputs, const Baseline& baseline, const Run& 
 
 }  // namespace
 
+bool matches_any(const std::vector<std::string>& patterns, std::string_view text) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return matches(pattern, text); });
+}
+
 std::string Verdict::key() const {
   return fmt::format("{} | {} | {} | {}{}", subject, op, ptx, cuda, caller.empty() ? "" : " < " + caller);
 }
 
-Expected<std::vector<Verdict>> run_mutants(const Subject& subject, int stride) {
+Expected<std::vector<Verdict>> run_mutants(const Subject& subject, int stride, const std::vector<std::string>& only) {
   BSGEN_ASSIGN(const Baseline baseline, baseline_of(subject));
   const PtxText text(subject.ptx, subject.sources);
   const std::vector<Mutant> mutants = mutate(text);
@@ -157,7 +168,9 @@ Expected<std::vector<Verdict>> run_mutants(const Subject& subject, int stride) {
   for (const Mutant& mutant : mutants) {
     if (turn++ % static_cast<std::size_t>(stride) != 0) continue;
     const Statement& s = text.statements()[mutant.statement];
-    verdicts.push_back({.subject = subject.name, .family = subject.family, .op = mutant.op, .ptx = normalised(s), .cuda = s.cuda, .caller = s.caller, .line = s.line, .replacement = mutant.replacement});
+    Verdict verdict{.subject = subject.name, .family = subject.family, .op = mutant.op, .ptx = normalised(s), .cuda = s.cuda, .caller = s.caller, .line = s.line, .replacement = mutant.replacement};
+    if (!matches_any(only, verdict.key())) continue;
+    verdicts.push_back(std::move(verdict));
     work.push_back([&](Verdict& verdict) {
       if (live.count(mutant.statement) == 0) {
         verdict.fate = Fate::kUnreached;
@@ -165,13 +178,16 @@ Expected<std::vector<Verdict>> run_mutants(const Subject& subject, int stride) {
       }
       const std::vector<int>& inputs = baseline.reach.at(s.line);
       const std::string changed = text.replaced(mutant.statement, mutant.replacement);
-      judge(inputs, baseline, [&](int input, sim::Timing timing, std::uint64_t budget) { return subject.run(changed, input, timing, budget); }, verdict);
-      if (verdict.survived() && is_idle(subject, text, mutant, inputs, baseline)) verdict.fate = Fate::kIdle;
+      judge(subject, inputs, baseline, [&](int input, const sim::Schedule& schedule, std::uint64_t budget) { return subject.run(changed, input, schedule, budget); }, verdict);
+      if (!verdict.survived()) return;
+      const std::string differs = trap_where_it_differs(text, mutant);
+      if (never_traps(subject, differs.empty() ? "" : text.replaced(mutant.statement, differs), inputs, baseline)) verdict.fate = Fate::kIdle;
+      else if (never_traps(subject, trap_where_uses_differ(text, mutant), inputs, baseline)) verdict.fate = Fate::kMasked;
     });
   }
   for (const Subject::HostMutant& mutant : subject.host_mutants) {
     verdicts.push_back({.subject = subject.name, .family = subject.family, .op = mutant.op, .ptx = mutant.what, .cuda = "host", .caller = {}, .replacement = {}});
-    work.push_back([&](Verdict& verdict) { judge(every, baseline, mutant.run, verdict); });
+    work.push_back([&](Verdict& verdict) { judge(subject, every, baseline, mutant.run, verdict); });
   }
   in_parallel(work.size(), [&](std::size_t i) { work[i](verdicts[i]); });
   return verdicts;
@@ -228,8 +244,9 @@ std::string table(const std::vector<Verdict>& verdicts) {
     for (const int count : row.by) text += count ? fmt::format("{:>9}", count) : fmt::format("{:>9}", ".");
     text += fmt::format("{:>13}{:>8.1f}%\n", row.unseen, 100.0 * (row.mutants - row.by[static_cast<int>(Cause::kSurvived)]) / row.mutants);
   }
-  return text + fmt::format("beside these: {} in code that no input reaches, {} that do the same as the original in every thread of every input, {} refused by the decoder\n",
-                            not_run[static_cast<int>(Fate::kUnreached)], not_run[static_cast<int>(Fate::kIdle)], not_run[static_cast<int>(Fate::kIllFormed)]);
+  return text + fmt::format("beside these: {} in code that no input reaches, {} that do the same as the original in every thread of every input, {} whose other values are dropped by the arithmetic behind them, {} refused by "
+                            "the decoder\n",
+                            not_run[static_cast<int>(Fate::kUnreached)], not_run[static_cast<int>(Fate::kIdle)], not_run[static_cast<int>(Fate::kMasked)], not_run[static_cast<int>(Fate::kIllFormed)]);
 }
 
 }  // namespace bsgen::mutation

@@ -21,8 +21,8 @@ inline constexpr int kNumCauses = 8;
 inline constexpr std::array<const char*, kNumCauses> kCauseNames = {"race", "deadlock", "bounds", "uninit", "misuse", "result", "waste", "survived"};
 
 // What became of a mutant. Only those that are run and differ somewhere count.
-enum class Fate : int { kRun, kUnreached, kIdle, kIllFormed };
-inline constexpr int kNumFates = 4;
+enum class Fate : int { kRun, kUnreached, kIdle, kMasked, kIllFormed };
+inline constexpr int kNumFates = 5;
 
 struct Verdict {
   std::string subject = {}, family = {}, op = {};
@@ -32,14 +32,17 @@ struct Verdict {
   Cause cause = Cause::kSurvived;
   bool right = false;             // the output bits were the original's: only a checker could see it
   Fate fate = Fate::kRun;         // kUnreached: no input executes it, or nothing executed uses its result; kIdle: it gives the
-                                  // original's value in every thread of every input; kIllFormed: refused when it was loaded
+                                  // original's value in every thread of every input; kMasked: other values, of which nothing but
+                                  // arithmetic that drops the difference makes use; kIllFormed: refused when it was loaded
   std::string evidence = {};      // the first finding
   bool survived() const { return fate == Fate::kRun && cause == Cause::kSurvived; }
   std::string key() const;        // as a line of survivors.txt, without its reason
 };
 
-// stride: every stride-th mutant, starting at a place that differs between subjects. Failures of the unmutated kernel are errors.
-Expected<std::vector<Verdict>> run_mutants(const Subject& subject, int stride);
+// stride: every stride-th mutant, starting at a place that differs between subjects; only: those whose key matches one of these
+// patterns. Failures of the unmutated kernel are errors.
+Expected<std::vector<Verdict>> run_mutants(const Subject& subject, int stride, const std::vector<std::string>& only = {"*"});
+bool matches_any(const std::vector<std::string>& patterns, std::string_view text);
 
 // survivors.txt: SUBJECT | OPERATOR | PTX | CUDA | REASON, each a pattern with '*'.
 struct Listed {

@@ -64,7 +64,7 @@ struct Sdd {
   using TileB = typename G::TileB;
   using CopyA = TileCopy<TileA, P::kGather, P::kAlign, G::kThreads, G::kBytes>;
   using CopyB = TileCopy<TileB, P::kPanel, P::kAlign, G::kThreads, G::kBytes>;
-  enum : bool { kRowsAreK = !P::kTokensContiguous };
+  enum : bool { kRowsAreK = !P::kTokensContiguous, kAsync = P::kAlign > 2 };  // units of 2 bytes are copied by plain loads and stores
 
   const Operand& x;
   const Operand& dy;
@@ -255,7 +255,7 @@ __device__ __forceinline__ void sdd_panel(const A& args, const Panel& panel) {
 #pragma unroll 1
   do {
     if (stage >= 0) {
-      ptx::cp_async_wait<P::kNumStages - 2>();
+      if constexpr (Sdd<P>::kAsync) ptx::cp_async_wait<P::kNumStages - 2>();
       __syncthreads();  // the stage has landed for all, and nobody reads the buffer that is filled next
     }
     const int next = stage + P::kNumStages - 1;
@@ -263,7 +263,7 @@ __device__ __forceinline__ void sdd_panel(const A& args, const Panel& panel) {
       cta.load_stage(next, filled);
       filled = next_buffer(filled);
     }
-    ptx::cp_async_commit();
+    if constexpr (Sdd<P>::kAsync) ptx::cp_async_commit();
     if (stage < 0) continue;
     cta.multiply(used);
     used = next_buffer(used);

@@ -4,12 +4,10 @@
 #include <vector>
 
 #include "tests/support/catch.h"
-#include "tests/unit/sim/micro_kernel.h"
+#include "tests/unit/sim_async/async_kernels.h"
 
 namespace bsgen::sim::test {
 namespace {
-
-constexpr const char* kStart = "ld.param.u64 %rd1, [in];\nld.param.u64 %rd2, [out];\nmov.u32 %r1, %tid.x;\n";
 
 // --- one barrier, one thread, all sequences --------------------------------------------------------------
 
@@ -68,7 +66,7 @@ TEST_CASE("every_sequence_of_six_operations_leaves_an_mbarrier_as_the_model_says
   auto sim = device("sm_90", Timing::kEarly, 2);
   const auto in = *sim->allocate(codes.size() * 4), out = *sim->allocate(want.size() * 4);
   REQUIRE(sim->copy_in(in.address(), std::as_bytes(std::span(codes))).ok());
-  std::string body = kStart;
+  std::string body = kPipelineStart;
   body += "mov.u32 %r2, %ctaid.x;\nmul.wide.u32 %rd3, %r2, 4;\nadd.s64 %rd1, %rd1, %rd3;\nld.global.u32 %r3, [%rd1];\nmul.wide.u32 %rd4, %r2, 52;\nadd.s64 %rd2, %rd2, %rd4;\n"
           "mov.u32 %r4, bar;\nmbarrier.init.shared::cta.b64 [%r4], 2;\nmov.u32 %r5, 0;\nL:\nrem.u32 %r6, %r3, 6;\ndiv.u32 %r3, %r3, 6;\n"
           "T: .branchtargets A, B, C, D, E, G;\nbrx.idx %r6, T;\n"
@@ -99,24 +97,6 @@ TEST_CASE("every_sequence_of_six_operations_leaves_an_mbarrier_as_the_model_says
 }
 
 // --- pipelines -------------------------------------------------------------------------------------------
-
-// Two producer warps fill two stages, two consumer warps add up what is in them; 12 rounds.
-std::string pipeline(const std::string& full_arrive = "mbarrier.arrive.release.cta.shared::cta.b64 _, [%r9];\n", const std::string& empty_wait = "") {
-  const std::string wait_empty = empty_wait.empty() ? "P:\nmbarrier.try_wait.parity.acquire.cta.shared::cta.b64 %p2, [%r8], %r7;\n@!%p2 bra P;\n" : empty_wait;
-  return std::string(kStart) +
-         "shr.u32 %r2, %r1, 5;\nmov.u32 %r3, bars;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra I;\n"
-         "mbarrier.init.shared::cta.b64 [%r3], 64;\nmbarrier.init.shared::cta.b64 [%r3+8], 64;\nmbarrier.init.shared::cta.b64 [%r3+16], 64;\nmbarrier.init.shared::cta.b64 [%r3+24], 64;\n"
-         "I:\nbar.sync 0;\nmov.u32 %r4, 0;\nmov.u32 %r20, 0;\nand.b32 %r21, %r1, 63;\nR:\n"
-         "and.b32 %r5, %r4, 1;\nshr.u32 %r6, %r4, 1;\nand.b32 %r6, %r6, 1;\nxor.b32 %r7, %r6, 1;\nmad.lo.u32 %r9, %r5, 8, %r3;\nadd.u32 %r8, %r9, 16;\n"
-         "mov.u32 %r10, stages;\nmad.lo.u32 %r10, %r5, 256, %r10;\nmad.lo.u32 %r10, %r21, 4, %r10;\n"
-         "setp.ge.u32 %p1, %r2, 2;\n@%p1 bra C;\n" + wait_empty +
-         "mad.lo.u32 %r11, %r4, 64, %r21;\nst.shared.u32 [%r10], %r11;\n" + full_arrive + "bra N;\n"
-         "C:\nQ:\nmbarrier.try_wait.parity.acquire.cta.shared::cta.b64 %p2, [%r9], %r6, 1000;\n@!%p2 bra Q;\n"
-         "xor.b32 %r12, %r10, 252;\nld.shared.u32 %r13, [%r12];\nadd.u32 %r20, %r20, %r13;\nmbarrier.arrive.release.cta.shared::cta.b64 _, [%r8];\n"
-         "N:\nadd.u32 %r4, %r4, 1;\nsetp.lt.u32 %p3, %r4, 12;\n@%p3 bra R;\n"
-         "mul.wide.u32 %rd3, %r1, 4;\nadd.s64 %rd2, %rd2, %rd3;\nst.global.u32 [%rd2], %r20;\n";
-}
-constexpr const char* kPipelineShared = ".shared .align 256 .b8 stages[512];\n.shared .align 8 .b8 bars[32];";
 
 struct Result {
   Launched launched;
@@ -160,7 +140,7 @@ TEST_CASE("a_relaxed_arrival_orders_no_memory") {
 TEST_CASE("flags_between_warps_order_what_was_written_before_them") {
   // Warp 0 writes and raises a flag; warp 1 waits for the flag and reads. The mbarrier only makes this a kernel of the kind.
   const auto flags = [](const std::string& raise, const std::string& look) {
-    return std::string(kStart) + "mov.u32 %r3, bars;\nmov.u32 %r4, stages;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra I;\nmbarrier.init.shared::cta.b64 [%r3], 1;\nst.shared.u32 [%r3+16], 0;\nI:\nbar.sync 0;\nsetp.ge.u32 %p4, %r1, 64;\n@%p4 bra E;\n"
+    return std::string(kPipelineStart) + "mov.u32 %r3, bars;\nmov.u32 %r4, stages;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra I;\nmbarrier.init.shared::cta.b64 [%r3], 1;\nst.shared.u32 [%r3+16], 0;\nI:\nbar.sync 0;\nsetp.ge.u32 %p4, %r1, 64;\n@%p4 bra E;\n"
            "setp.ge.u32 %p2, %r1, 32;\n@%p2 bra C;\nmad.lo.u32 %r5, %r1, 4, %r4;\nst.shared.u32 [%r5], %r1;\nbar.warp.sync 0xffffffff;\n@%p1 bra E;\n" + raise + "bra E;\n"
            "C:\n" + look + "setp.eq.u32 %p3, %r6, 0;\n@%p3 bra C;\nsub.u32 %r7, %r1, 32;\nmad.lo.u32 %r5, %r7, 4, %r4;\nld.shared.u32 %r8, [%r5];\nE:\n";
   };
@@ -179,16 +159,7 @@ TEST_CASE("cp_async_arrives_at_an_mbarrier_when_its_data_is_there") {
       for (std::uint32_t i = 0; i < 64; ++i) in[i] = i * 77;
       const auto a = *sim->allocate(256), b = *sim->allocate(256);
       REQUIRE(sim->copy_in(a.address(), std::as_bytes(std::span(in))).ok());
-      // With .noinc the arrivals of 32 threads are the ones expected; without it they cancel out and thread 0 of the readers arrives.
-      const bool noinc = *form != '\0';
-      const std::string body = std::string(kStart) + fmt::format(
-          "mov.u32 %r3, bars;\nmov.u32 %r4, stages;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra I;\nmbarrier.init.shared::cta.b64 [%r3], {};\nI:\nbar.sync 0;\n"
-          "setp.ge.u32 %p2, %r1, 32;\n@%p2 bra C;\nmul.wide.u32 %rd3, %r1, 8;\nadd.s64 %rd4, %rd1, %rd3;\nmad.lo.u32 %r5, %r1, 8, %r4;\n"
-          "cp.async.ca.shared.global [%r5], [%rd4], 8;\ncp.async.mbarrier.arrive{}.shared::cta.b64 [%r3];\n{}bra E;\n"
-          "C:\nmbarrier.try_wait.parity.shared::cta.b64 %p3, [%r3], 0;\n@!%p3 bra C;\nsub.u32 %r6, %r1, 32;\nxor.b32 %r6, %r6, 31;\nmad.lo.u32 %r7, %r6, 8, %r4;\n"
-          "ld.shared.v2.u32 {{%r8, %r9}}, [%r7];\nmul.wide.u32 %rd5, %r6, 8;\nadd.s64 %rd6, %rd2, %rd5;\nst.global.v2.u32 [%rd6], {{%r8, %r9}};\nE:\n",
-          32, form, noinc ? "" : "mbarrier.arrive.shared::cta.b64 _, [%r3];\n");
-      const Launched launched = launch(*sim, kernel_text(body, ".param .u64 in, .param .u64 out", 90, kPipelineShared), {.threads = 64}, {a.address(), b.address()});
+      const Launched launched = launch(*sim, kernel_text(copy_arrive(form), ".param .u64 in, .param .u64 out", 90, kPipelineShared), {.threads = 64}, {a.address(), b.address()});
       INFO(form << " " << launched.status.message());
       REQUIRE(launched.status.ok());
       REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(got)), b.address()).ok());
