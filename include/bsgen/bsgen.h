@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bsgen/compiler.h"
+#include "bsgen/cpu.h"
 #include "bsgen/device.h"
 #include "bsgen/dtype.h"
 #include "bsgen/engine.h"
