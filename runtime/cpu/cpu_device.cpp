@@ -10,6 +10,7 @@
 
 #include "runtime/cpu/library.h"
 #include "runtime/cpu/thread_pool.h"
+#include "runtime/launch/kernel_arguments.h"
 
 namespace bsgen {
 namespace cpu {
@@ -58,10 +59,10 @@ class Native final : public CpuDevice {
   Status launch(const DeviceFunction& function, const LaunchConfig&, std::span<const std::byte> parameters, Stream) override {
     const auto* ours = dynamic_cast<const CpuFunction*>(&function);
     if (!ours) return {ErrorCode::kInvalidArgument, "cpu: the function was loaded on another device"};
-    std::int32_t tokens = 0;
-    std::memcpy(&tokens, parameters.data() + 80, sizeof tokens);
+    runtime::KernelArguments arguments;
+    std::memcpy(&arguments, parameters.data(), sizeof arguments);
     std::lock_guard lock(launch_mutex_);  // the threads do one launch at a time
-    return cpu::launch(*ours, parameters.data(), tokens, parallel_, scratch_);
+    return cpu::launch(*ours, parameters.data(), arguments.tokens, parallel_, scratch_);
   }
 
  protected:

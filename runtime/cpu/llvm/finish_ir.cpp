@@ -13,7 +13,7 @@ class ParameterLoads {
  public:
   ParameterLoads(Emitter& emit, const CpuPlan& plan, const epilogue::Epilogue& e, Value* arguments, Value* head) : emit_(emit), plan_(plan), e_(e) {
     for (std::size_t i = 0; i < e.parameters().size(); ++i) {
-      Slot slot = load_slot(emit, arguments, kEpilogueSlots + static_cast<int>(i) * 24);
+      Slot slot = load_slot(emit, arguments, kEpilogueSlots + static_cast<int>(i * sizeof(runtime::OperandSlot)));
       slot.data = is_scalar(i) ? emit.CreateBitCast(emit.CreateTrunc(emit.CreatePtrToInt(slot.data, emit.getInt64Ty()), emit.getInt32Ty()), emit.getFloatTy())
                                : emit.at(slot.data, emit.CreateMul(head, slot.head_stride), type_of(i));
       slots_.push_back(slot);

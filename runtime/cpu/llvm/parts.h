@@ -1,8 +1,11 @@
 // The functions that a kernel is made of, one emitter each. They are internal functions of the module.
 #pragma once
 
+#include <cstddef>
+
 #include "runtime/cpu/cpu_plan.h"
 #include "runtime/cpu/llvm/emitter.h"
+#include "runtime/launch/kernel_arguments.h"
 
 namespace bsgen::cpu {
 
@@ -13,7 +16,9 @@ struct Slot {
   Value* head_stride;
 };
 Slot load_slot(Emitter& emit, Value* arguments, int byte_offset);
-inline constexpr int kSlotX = 0, kSlotW = 24, kSlotY = 48, kTokensAt = 80, kEpilogueSlots = 88;
+inline constexpr int kSlotX = offsetof(runtime::KernelArguments, x), kSlotW = offsetof(runtime::KernelArguments, w);
+inline constexpr int kSlotY = offsetof(runtime::KernelArguments, y), kTokensAt = offsetof(runtime::KernelArguments, tokens);
+inline constexpr int kEpilogueSlots = sizeof(runtime::KernelArguments);
 
 // Opens a function of the module with these parameters; the caller emits its body and calls CreateRetVoid().
 llvm::Function* open_function(Emitter& emit, const std::string& name, const std::vector<llvm::Type*>& parameters, bool exported = false);
