@@ -144,15 +144,22 @@ class CudaDevice final : public Device {
   }
 
   Expected<TensorMap> encode_verified(const TensorMapConfig& config) override {
-    if (api().cuTensorMapEncodeTiled == nullptr)
-      return Status(ErrorCode::kMissing, fmt::format("device: {}: the driver has no cuTensorMapEncodeTiled; update it", name()));
+    const auto rank = static_cast<std::uint32_t>(config.rank);
+    const int type = static_cast<int>(config.type), swizzle = static_cast<int>(config.swizzle), promotion = static_cast<int>(config.promotion),
+              fill = static_cast<int>(config.fill);
+    void* const address = reinterpret_cast<void*>(config.address);
+    const std::string_view call = config.im2col ? "cuTensorMapEncodeIm2col" : "cuTensorMapEncodeTiled";
+    if (config.im2col ? api().cuTensorMapEncodeIm2col == nullptr : api().cuTensorMapEncodeTiled == nullptr)
+      return Status(ErrorCode::kMissing, fmt::format("device: {}: the driver has no {}; update it", name(), call));
     const CurrentContext current(api(), state_.context, name());
     BSGEN_TRY(current.status());
     TensorMap map;
-    BSGEN_TRY(status(api().cuTensorMapEncodeTiled(&map, static_cast<int>(config.type), static_cast<std::uint32_t>(config.rank), reinterpret_cast<void*>(config.address),
-                                                  config.dims, config.strides, config.box, config.element_strides, 0, static_cast<int>(config.swizzle),
-                                                  static_cast<int>(config.promotion), static_cast<int>(config.fill)),
-                     "cuTensorMapEncodeTiled"));
+    const CUresult result =
+        config.im2col
+            ? api().cuTensorMapEncodeIm2col(&map, type, rank, address, config.dims, config.strides, config.lower_corner, config.upper_corner,
+                                            config.channels_per_pixel, config.pixels_per_column, config.element_strides, 0, swizzle, promotion, fill)
+            : api().cuTensorMapEncodeTiled(&map, type, rank, address, config.dims, config.strides, config.box, config.element_strides, 0, swizzle, promotion, fill);
+    BSGEN_TRY(status(result, call));
     return map;
   }
 

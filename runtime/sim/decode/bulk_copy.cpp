@@ -20,54 +20,74 @@ int take_reduction(Decoder& d) {
   return which;
 }
 
-// .1d .. .5d, and that nothing but tiles is copied.
-int take_dimensions(Decoder& d) {
-  const int rank = 1 + d.take_one_of({"1d", "2d", "3d", "4d", "5d"});
-  if (rank == 0) d.fail(fmt::format("unknown modifier .{}", d.peek()));
-  return rank;
+// What of a tensor is copied: .1d .. .5d, later the load mode.
+struct TensorWords {
+  int rank = 0;
+  std::uint8_t flags = kTensorBox;  // BulkFlags
+  std::size_t num_coordinates() const { return flags & kFourRows ? 5 : static_cast<std::size_t>(rank); }
+  std::size_t num_offsets() const { return flags & kPixelOffsets ? static_cast<std::size_t>(rank) - 2 : 0; }
+};
+TensorWords take_dimensions(Decoder& d) {
+  TensorWords tensor;
+  tensor.rank = 1 + d.take_one_of({"1d", "2d", "3d", "4d", "5d"});
+  if (tensor.rank == 0) d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  return tensor;
 }
-void take_tile(Decoder& d) {
-  d.take("tile");
-  if (d.peek().starts_with("im2col") || d.peek().starts_with("tile::")) d.fail(fmt::format("load mode .{} is not supported", d.peek()));
+void take_mode(Decoder& d, TensorWords& tensor, bool load) {
+  if (d.take("tile")) return;
+  if (d.take(load ? "tile::gather4" : "tile::scatter4")) {
+    d.need_target(100);
+    if (tensor.rank != 2) d.fail("copies rows of matrices, which are .2d");
+    tensor.flags |= kFourRows;
+  } else if (d.take(load ? "im2col" : "im2col_no_offs")) {
+    if (tensor.rank < 3) d.fail("im2col needs .3d, .4d or .5d");
+    tensor.flags |= load ? kPixels | kPixelOffsets : kPixels;
+  } else if (d.peek().starts_with("im2col") || d.peek().starts_with("tile::")) {
+    d.fail(fmt::format("load mode .{} is not supported", d.peek()));
+  }
 }
-void coordinates(Decoder& d, const Operand& map, int rank) {
+// [map, {coordinates}], and the operand of im2col's offsets where there are some.
+void coordinates(Decoder& d, const Operand& map, const TensorWords& tensor, std::size_t offsets) {
   if (map.kind != Operand::Kind::kAddress || map.elements.size() != 2) return d.fail("expected [map, {coordinates}]");
-  d.op().count = static_cast<std::uint8_t>(rank);
+  d.op().count = static_cast<std::uint8_t>(tensor.num_coordinates());
   d.op().extra = static_cast<std::uint32_t>(d.program().extra.size());
-  d.extra(map.elements[1], ScalarType::kB32, static_cast<std::size_t>(rank), false);
+  d.extra(map.elements[1], ScalarType::kB32, tensor.num_coordinates(), false);
+  if (tensor.num_offsets() != 0) d.extra(d.operand(offsets), ScalarType::kU16, tensor.num_offsets(), false);
 }
 
-// What follows the words: [dst], [src]{, size}, [mbar]{, mask}{, policy} for loads.
-void load_operands(Decoder& d, bool tensor, int rank, bool multicast, bool policy) {
+// What follows the words: [dst], [src]{, size}, [mbar]{, {offsets}}{, mask}{, policy} for loads. Without tensor its flags are 0.
+void load_operands(Decoder& d, const TensorWords& tensor, bool multicast, bool policy) {
   Op& op = d.op();
   op.handler = &bulk_load;
-  op.element_bytes = static_cast<std::uint8_t>((tensor ? kTensorBox : 0) | (multicast ? kMulticast : 0));
-  const std::size_t barrier = tensor ? 2 : 3, count = barrier + 1 + multicast + policy;
+  op.element_bytes = static_cast<std::uint8_t>(tensor.flags | (multicast ? kMulticast : 0));
+  const bool boxes = tensor.flags & kTensorBox;
+  const std::size_t barrier = boxes ? 2 : 3, mask = barrier + 1 + (tensor.num_offsets() != 0), count = mask + multicast + policy;
   d.want_operands(count, count);
   if (d.failed()) return;
   std::int64_t source, bar;
-  if (multicast) d.source(5, d.operand(barrier + 1), ScalarType::kU16);
-  if (!tensor) d.source(4, d.operand(2), ScalarType::kU32);
+  if (multicast) d.source(5, d.operand(mask), ScalarType::kU16);
+  if (!boxes) d.source(4, d.operand(2), ScalarType::kU32);
   second_address(d, 2, d.operand(1), Space::kGlobal, source);
   if (second_address(d, 3, d.operand(barrier), Space::kShared, bar)) op.element_bytes |= kBarrierAddress64;
   main_address(d, d.operand(0), Space::kShared);
   put_displacements(d, source, bar);
-  if (tensor) coordinates(d, d.operand(1), rank);
+  if (boxes) coordinates(d, d.operand(1), tensor, barrier + 1);
 }
 // [dst], [src]{, size}{, policy} for stores; the tensor map is the first operand.
-void store_operands(Decoder& d, bool tensor, int rank, bool policy) {
+void store_operands(Decoder& d, const TensorWords& tensor, bool policy) {
   Op& op = d.op();
   op.handler = &bulk_store;
-  op.element_bytes = tensor ? kTensorBox : 0;
-  const std::size_t count = (tensor ? 2u : 3u) + policy;
+  op.element_bytes = tensor.flags;
+  const bool boxes = tensor.flags & kTensorBox;
+  const std::size_t count = (boxes ? 2u : 3u) + policy;
   d.want_operands(count, count);
   if (d.failed()) return;
   std::int64_t target;
-  if (!tensor) d.source(4, d.operand(2), ScalarType::kU32);
+  if (!boxes) d.source(4, d.operand(2), ScalarType::kU32);
   second_address(d, 2, d.operand(0), Space::kGlobal, target);
   main_address(d, d.operand(1), Space::kShared);
   put_displacements(d, target, 0);
-  if (tensor) coordinates(d, d.operand(0), rank);
+  if (boxes) coordinates(d, d.operand(0), tensor, 0);
 }
 // [dst], [src], size, [mbar]: shared::cta -> shared::cluster
 void between_operands(Decoder& d) {
@@ -85,40 +105,46 @@ void between_operands(Decoder& d) {
 
 // cp.async.bulk.tensor...
 void copy_tensor(Decoder& d) {
-  const int rank = take_dimensions(d);
+  TensorWords tensor = take_dimensions(d);
   if (d.failed()) return;
-  if (d.take_one_of({"shared::cluster", "shared::cta"}) >= 0) {
-    d.require("global");
-    take_tile(d);
-    d.require("mbarrier::complete_tx::bytes");
-    const bool multicast = d.take("multicast::cluster");
-    return load_operands(d, true, rank, multicast, d.take("L2::cache_hint"));
-  }
+  const bool load = d.take_one_of({"shared::cluster", "shared::cta"}) >= 0;
   d.require("global");
-  d.require("shared::cta");
-  take_tile(d);
-  d.require("bulk_group");
-  store_operands(d, true, rank, d.take("L2::cache_hint"));
+  if (!load) d.require("shared::cta");
+  take_mode(d, tensor, load);
+  d.require(load ? "mbarrier::complete_tx::bytes" : "bulk_group");
+  if (d.failed()) return;
+  if (!load) return store_operands(d, tensor, d.take("L2::cache_hint"));
+  const bool multicast = d.take("multicast::cluster");
+  if (const int group = d.take_one_of({"cta_group::1", "cta_group::2"}); group >= 0) {
+    d.need_target(100);
+    if (group == 1) tensor.flags |= kPairBarrier;
+  }
+  load_operands(d, tensor, multicast, d.take("L2::cache_hint"));
 }
 
 // cp.async.bulk.prefetch{.tensor.Nd}.L2...: a hint, whose operands must be right all the same.
 void prefetch_bulk(Decoder& d) {
   d.op().handler = &no_operation;
-  const bool tensor = d.take("tensor");
-  const int rank = tensor ? take_dimensions(d) : 0;
+  const bool boxes = d.take("tensor");
+  TensorWords tensor;
+  if (boxes) tensor = take_dimensions(d);
   d.require("L2");
   d.require("global");
-  if (tensor) take_tile(d);
+  if (d.failed()) return;
+  if (boxes) take_mode(d, tensor, true);
   const bool policy = d.take("L2::cache_hint");
-  d.want_operands((tensor ? 1u : 2u) + policy, (tensor ? 1u : 2u) + policy);
+  const std::size_t count = boxes ? 1 + (tensor.num_offsets() != 0) : 2;
+  d.want_operands(count + policy, count + policy);
   if (d.failed()) return;
   std::int64_t unused;
   second_address(d, 2, d.operand(0), Space::kGlobal, unused);
-  if (tensor)
-    coordinates(d, d.operand(0), rank);
+  if (boxes)
+    coordinates(d, d.operand(0), tensor, 1);
   else
     d.source(4, d.operand(1), ScalarType::kU32);
 }
+
+constexpr TensorWords kNoTensor = {0, 0};
 
 }  // namespace
 
@@ -145,12 +171,12 @@ void copy_bulk(Decoder& d) {
     d.require("mbarrier::complete_tx::bytes");
     if (from_shared) return between_operands(d);
     const bool multicast = d.take("multicast::cluster");
-    return load_operands(d, false, 0, multicast, d.take("L2::cache_hint"));
+    return load_operands(d, kNoTensor, multicast, d.take("L2::cache_hint"));
   }
   d.require("global");
   d.require("shared::cta");
   d.require("bulk_group");
-  store_operands(d, false, 0, d.take("L2::cache_hint"));
+  store_operands(d, kNoTensor, d.take("L2::cache_hint"));
 }
 
 // cp.reduce.async.bulk.dst.src.completion{.hint}.op.type; with .tensor the type is the map's.
@@ -161,16 +187,16 @@ void reduce_bulk(Decoder& d) {
   d.require("bulk");
   Op& op = d.op();
   if (d.take("tensor")) {
-    const int rank = take_dimensions(d);
+    TensorWords tensor = take_dimensions(d);
     d.require("global");
     d.require("shared::cta");
     if (d.failed()) return;
     const int reduction = take_reduction(d);
-    take_tile(d);
+    if (!d.peek().starts_with("tile::")) take_mode(d, tensor, false);
     d.require("bulk_group");
     if (d.failed()) return;
     d.program().ordered_ctas = true;
-    store_operands(d, true, rank, d.take("L2::cache_hint"));
+    store_operands(d, tensor, d.take("L2::cache_hint"));
     op.member_slot = static_cast<std::uint8_t>(1 + reduction);
     return;
   }
@@ -181,14 +207,18 @@ void reduce_bulk(Decoder& d) {
   const bool policy = !to_shared && d.take("L2::cache_hint");
   if (d.failed()) return;
   const int reduction = take_reduction(d);
-  d.take("noftz");
+  const bool keeps_subnormals = d.take("noftz");
   const ScalarType type = d.take_type();
   if (d.failed()) return;
+  const bool half = type == ScalarType::kF16 || type == ScalarType::kBf16, adds = kReductions[reduction] == BulkReduction::kAdd;
+  if (keeps_subnormals != (half && adds)) return d.fail(keeps_subnormals ? ".noftz is for sums of .f16 and .bf16" : "sums of this type need .noftz");
+  // Reductions in shared memory know words and sums of .u64.
+  const bool exists = !to_shared || (ptx::size_bits(type) == 32 && !ptx::is_float(type)) || (adds && type == ScalarType::kU64);
   op.function = reinterpret_cast<const void*>(reduce_function(kReductions[reduction], type));
-  if (op.function == nullptr) return d.fail("this combination of types does not exist");
+  if (op.function == nullptr || !exists) return d.fail("this combination of types does not exist");
   if (to_shared) return between_operands(d);
   d.program().ordered_ctas = true;
-  store_operands(d, false, 0, policy);
+  store_operands(d, kNoTensor, policy);
 }
 
 namespace {

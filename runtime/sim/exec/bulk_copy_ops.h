@@ -3,7 +3,7 @@
 //
 // Slots: [1] = shared address (immediate, kAddress64), [2] = global address or that of the tensor map, [3] = mbarrier or, shared to shared,
 // see below, [4] = size, [5] = mask of ctas. Program::displacements[Op::target + 0 and + 1] belong to slots 2 and 3. Op::extra = the
-// coordinates, count of them. Op::element_bytes = BulkFlags, Op::function = the ReduceFunction of a reduction.
+// coordinates, count of them, then count - 2 offsets of im2col. Op::element_bytes = BulkFlags, Op::function = the ReduceFunction of a reduction.
 #pragma once
 
 #include "runtime/sim/exec/program.h"
@@ -15,6 +15,10 @@ enum BulkFlags : std::uint8_t {
   kMulticast = 2,
   kBarrierAddress64 = 4,  // slot 3 has 64 bits
   kSourceAddress64 = 8,   // shared to shared: slot 2 has 64 bits
+  kFourRows = 16,         // tile::gather4, tile::scatter4: the coordinates are a column and four rows
+  kPixels = 32,           // im2col
+  kPixelOffsets = 64,     // offsets are given
+  kPairBarrier = 128,     // cta_group::2: the mbarrier may be the other cta's of a pair
 };
 
 void bulk_load(Warp& warp, const Op& op);    // global -> shared, completes on an mbarrier
@@ -30,6 +34,7 @@ void store_async(Warp& warp, const Op& op);
 // to = to op from, for `count` elements.
 using ReduceFunction = void (*)(std::byte* to, const std::byte* from, std::size_t count);
 enum class BulkReduction : std::uint8_t { kAdd, kMin, kMax, kInc, kDec, kAnd, kOr, kXor };
-ReduceFunction reduce_function(BulkReduction reduction, ptx::ScalarType type);  // nullptr where there is none
+// nullptr where there is none; `flush`: sums of f32 lose subnormal operands and results.
+ReduceFunction reduce_function(BulkReduction reduction, ptx::ScalarType type, bool flush = true);
 
 }  // namespace bsgen::sim

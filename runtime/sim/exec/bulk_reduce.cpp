@@ -1,4 +1,5 @@
 // The arithmetic of cp.reduce.async.bulk and red.async.
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -12,6 +13,9 @@ using ptx::ScalarType;
 
 struct F16 { std::uint16_t bits; };
 struct Bf16 { std::uint16_t bits; };
+// cp.reduce.async.bulk.add.f32 flushes subnormal operands and results to zero of their sign (PTX ISA).
+struct Flushed { float value; };
+float flushed(float x) { return std::abs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x; }
 
 float widen(F16 x) { return f16_to_f32(x.bits); }
 float widen(Bf16 x) { return bf16_to_f32(x.bits); }
@@ -23,6 +27,8 @@ T combine(T a, T b) {
     else if constexpr (kReduction == BulkReduction::kMax) return widen(b) > widen(a) ? b : a;
     else if constexpr (std::is_same_v<T, F16>) return {add_f16(a.bits, b.bits)};
     else return {add_bf16(a.bits, b.bits)};
+  } else if constexpr (std::is_same_v<T, Flushed>) {
+    return {flushed(flushed(a.value) + flushed(b.value))};
   } else {
     switch (kReduction) {
       case BulkReduction::kAdd: return static_cast<T>(a + b);
@@ -73,7 +79,7 @@ ReduceFunction of_bits(BulkReduction reduction) {
 
 }  // namespace
 
-ReduceFunction reduce_function(BulkReduction reduction, ScalarType type) {
+ReduceFunction reduce_function(BulkReduction reduction, ScalarType type, bool flush) {
   switch (type) {
     case ScalarType::kU32:
       if (reduction == BulkReduction::kInc) return &reduce<std::uint32_t, BulkReduction::kInc>;
@@ -81,12 +87,12 @@ ReduceFunction reduce_function(BulkReduction reduction, ScalarType type) {
       return of_order<std::uint32_t>(reduction);
     case ScalarType::kS32: return of_order<std::int32_t>(reduction);
     case ScalarType::kU64: return of_order<std::uint64_t>(reduction);
-    case ScalarType::kS64: return of_order<std::int64_t>(reduction);
+    case ScalarType::kS64: return reduction == BulkReduction::kAdd ? nullptr : of_order<std::int64_t>(reduction);  // sums are .u64
     case ScalarType::kB32: return of_bits<std::uint32_t>(reduction);
     case ScalarType::kB64: return of_bits<std::uint64_t>(reduction);
     case ScalarType::kF16: return of_order<F16>(reduction);
     case ScalarType::kBf16: return of_order<Bf16>(reduction);
-    case ScalarType::kF32: return reduction == BulkReduction::kAdd ? &reduce<float, BulkReduction::kAdd> : nullptr;
+    case ScalarType::kF32: return reduction != BulkReduction::kAdd ? nullptr : flush ? &reduce<Flushed, BulkReduction::kAdd> : &reduce<float, BulkReduction::kAdd>;
     case ScalarType::kF64: return reduction == BulkReduction::kAdd ? &reduce<double, BulkReduction::kAdd> : nullptr;
     default: return nullptr;
   }

@@ -1,5 +1,7 @@
 #include "runtime/sim/exec/tensor_map.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -18,6 +20,15 @@ int element_bytes(TensorType type) {
   }
 }
 
+int swizzle_bytes(TensorSwizzle swizzle) {
+  switch (swizzle) {
+    case TensorSwizzle::kNone: return 0;
+    case TensorSwizzle::k32B: return 32;
+    case TensorSwizzle::k64B: return 64;
+    default: return 128;
+  }
+}
+
 }  // namespace bsgen
 
 namespace bsgen::sim {
@@ -28,7 +39,14 @@ constexpr std::uint32_t kMagic = 0x70616d74;  // "tmap"
 struct Packed {
   std::uint32_t magic, check;
   std::uint8_t type, rank, swizzle, promotion, fill, element_strides[5];
-  std::uint16_t box[5];
+  std::uint16_t is_im2col;
+  union {
+    std::uint16_t box[5];
+    struct {
+      std::int16_t lower[3], upper[3];
+      std::uint16_t channels, pixels;
+    } im2col;
+  };
   std::uint32_t last[5];  // dims - 1, which may be 2^32 - 1
   std::uint64_t address, strides[4];
 };
@@ -57,9 +75,16 @@ TensorMap encode(const TensorMapConfig& config) {
   packed.address = config.address;
   for (int d = 0; d < config.rank; ++d) {
     packed.element_strides[d] = static_cast<std::uint8_t>(d == 0 ? 1 : config.element_strides[d]);
-    packed.box[d] = static_cast<std::uint16_t>(config.box[d]);
     packed.last[d] = static_cast<std::uint32_t>(config.dims[d] - 1);
     if (d > 0) packed.strides[d - 1] = config.strides[d - 1];
+    if (!config.im2col) packed.box[d] = static_cast<std::uint16_t>(config.box[d]);
+  }
+  if (config.im2col) {
+    packed.is_im2col = 1;
+    std::copy_n(config.lower_corner, 3, packed.im2col.lower);
+    std::copy_n(config.upper_corner, 3, packed.im2col.upper);
+    packed.im2col.channels = static_cast<std::uint16_t>(config.channels_per_pixel);
+    packed.im2col.pixels = static_cast<std::uint16_t>(config.pixels_per_column);
   }
   packed.check = checksum(packed);
   TensorMap map;
@@ -79,30 +104,94 @@ bool decode(const std::byte* bytes, TensorMapConfig& config) {
   config.address = packed.address;
   for (int d = 0; d < config.rank; ++d) {
     config.element_strides[d] = packed.element_strides[d];
-    config.box[d] = packed.box[d];
     config.dims[d] = std::uint64_t{packed.last[d]} + 1;
     if (d > 0) config.strides[d - 1] = packed.strides[d - 1];
+    if (packed.is_im2col == 0) config.box[d] = packed.box[d];
   }
+  config.im2col = packed.is_im2col != 0;
+  if (!config.im2col) return true;
+  std::copy_n(packed.im2col.lower, 3, config.lower_corner);
+  std::copy_n(packed.im2col.upper, 3, config.upper_corner);
+  config.channels_per_pixel = packed.im2col.channels;
+  config.pixels_per_column = packed.im2col.pixels;
   return true;
 }
 
-TensorBox::TensorBox(const TensorMapConfig& map, const std::int32_t* coordinates) : map(map) {
-  for (int d = 0; d < map.rank; ++d) {
-    first[d] = coordinates[d];
-    extent[d] = (map.box[d] + map.element_strides[d] - 1) / map.element_strides[d];
-    if (d > 0) num_rows *= extent[d];
+namespace {
+
+// Of the box that pixels come from, without offsets.
+std::int64_t last_pixel(const TensorMapConfig& map, int image_dimension) {
+  return static_cast<std::int64_t>(map.dims[image_dimension + 1]) - 1 + map.upper_corner[image_dimension];
+}
+
+std::string pixel_refusal(const TensorMapConfig& map, const TensorPlace& place) {
+  const int images = map.rank - 2;
+  const std::uint32_t most = (images == 1 ? 1u << 16 : images == 2 ? 1u << 8 : 1u << 5) - 1;
+  for (int d = 0; d < images; ++d) {
+    if (place.offsets[d] > most)
+      return fmt::format("gives the im2col offset {} in dimension {}, 0 to {} are possible in rank {}", place.offsets[d], d + 1, most, map.rank);
+    if (place.at[d + 1] < map.lower_corner[d] || place.at[d + 1] > last_pixel(map, d))
+      return fmt::format("begins at {} in dimension {}, the bounding box of the tensor map goes from {} to {}", place.at[d + 1], d + 1, map.lower_corner[d],
+                         last_pixel(map, d));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string refusal(const TensorMapConfig& map, const TensorPlace& place, int num_coordinates) {
+  const int rank = place.mode == TensorMode::kFourRows ? 2 : num_coordinates;
+  if (map.rank != rank)
+    return place.mode == TensorMode::kFourRows ? fmt::format("copies rows of a matrix, the tensor map has rank {}", map.rank)
+                                               : fmt::format("gives {} coordinates, the tensor map has rank {}", rank, map.rank);
+  if (map.im2col != (place.mode == TensorMode::kPixels))
+    return map.im2col ? "copies a box, the tensor map is one for im2col" : "copies pixels (im2col), the tensor map is one of boxes";
+  if (place.mode == TensorMode::kFourRows && map.box[1] != 1) return fmt::format("copies four rows, the box of the tensor map has {} rows instead of one", map.box[1]);
+  return map.im2col ? pixel_refusal(map, place) : std::string();
+}
+
+TensorBox::TensorBox(const TensorMapConfig& map, const TensorPlace& place) : map(map), place(place) {
+  if (map.im2col) {
+    extent[0] = map.channels_per_pixel;
+    num_rows = map.pixels_per_column;
+    Position at{};
+    for (int d = 0; d < map.rank; ++d) at[d] = place.at[d] + (d > 0 && d < map.rank - 1 ? static_cast<std::int64_t>(place.offsets[d - 1]) : 0);
+    for (std::uint32_t pixel = 0; pixel < num_rows; ++pixel) {
+      pixels_.push_back(at);
+      int d = 1;
+      for (; d < map.rank - 1; ++d) {
+        at[d] += map.element_strides[d];
+        if (at[d] <= last_pixel(map, d - 1) + place.offsets[d - 1]) break;
+        at[d] = map.lower_corner[d - 1] + static_cast<std::int64_t>(place.offsets[d - 1]);
+      }
+      if (d == map.rank - 1) ++at[d];
+    }
+  } else {
+    for (int d = 0; d < map.rank; ++d) extent[d] = (map.box[d] + map.element_strides[d] - 1) / map.element_strides[d];
+    if (place.mode == TensorMode::kFourRows) extent[1] = 4;
+    for (int d = 1; d < map.rank; ++d) num_rows *= extent[d];
   }
   row_bytes = extent[0] * static_cast<std::uint32_t>(element_bytes(map.type));
 }
 
+TensorBox::Position TensorBox::position(std::uint32_t row) const {
+  if (map.im2col) return pixels_[row];
+  if (place.mode == TensorMode::kFourRows) return {place.at[0], place.at[1 + row]};
+  Position at{place.at[0]};
+  for (int d = 1; d < map.rank; ++d) {
+    at[d] = place.at[d] + std::int64_t{row % extent[d]} * map.element_strides[d];
+    row /= extent[d];
+  }
+  return at;
+}
+
 TensorBox::Row TensorBox::row(std::uint32_t index) const {
   Row made{map.address, index * row_bytes, 0, 0};
+  const Position first = position(index);
   bool inside = true;
   for (int d = 1; d < map.rank; ++d) {
-    const std::int64_t at = first[d] + std::int64_t{index % extent[d]} * map.element_strides[d];
-    index /= extent[d];
-    inside &= at >= 0 && static_cast<std::uint64_t>(at) < map.dims[d];
-    made.address += static_cast<std::uint64_t>(at) * map.strides[d - 1];
+    inside &= first[d] >= 0 && static_cast<std::uint64_t>(first[d]) < map.dims[d];
+    made.address += static_cast<std::uint64_t>(first[d]) * map.strides[d - 1];
   }
   const auto size = static_cast<std::uint32_t>(element_bytes(map.type));
   const std::int64_t begin = std::max<std::int64_t>(first[0], 0);

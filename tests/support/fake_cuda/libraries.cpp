@@ -221,28 +221,48 @@ CUresult cuKernelGetParamInfo(CUkernel handle, std::size_t index, std::size_t* o
   return call.done(CUDA_SUCCESS);
 }
 
+namespace {
+
 // A map is of no device in particular; any that takes it will do.
-CUresult cuTensorMapEncodeTiled(void* map, int type, std::uint32_t rank, void* address, const std::uint64_t* dims, const std::uint64_t* strides, const std::uint32_t* box,
-                                const std::uint32_t* element_strides, int interleave, int swizzle, int promotion, int fill) {
-  ENTER(cuTensorMapEncodeTiled);
-  Context* context = current();
-  if (const CUresult result = usable(context)) return call.done(result);
-  bsgen::TensorMapConfig config;
+CUresult encode(Context* context, void* map, bsgen::TensorMapConfig config, int type, std::uint32_t rank, void* address, const std::uint64_t* dims, const std::uint64_t* strides,
+                const std::uint32_t* element_strides, int interleave, int swizzle, int promotion, int fill) {
+  if (const CUresult result = usable(context)) return result;
   config.type = static_cast<bsgen::TensorType>(type);
   config.rank = static_cast<int>(rank);
   config.address = reinterpret_cast<std::uint64_t>(address);
   for (std::uint32_t d = 0; d < rank && d < 5; ++d) {
-    config.dims[d] = dims[d], config.box[d] = box[d], config.element_strides[d] = element_strides[d];
+    config.dims[d] = dims[d], config.element_strides[d] = element_strides[d];
     if (d > 0) config.strides[d - 1] = strides[d - 1];
   }
   config.swizzle = static_cast<bsgen::TensorSwizzle>(swizzle);
   config.promotion = static_cast<bsgen::TensorPromotion>(promotion);
   config.fill = static_cast<bsgen::TensorFill>(fill);
-  if (interleave != 0) return call.done(CUDA_ERROR_INVALID_VALUE);
+  if (interleave != 0) return CUDA_ERROR_INVALID_VALUE;
   const auto encoded = context->device->sim->encode_tensor_map(config);
-  if (!encoded.ok()) return call.done(CUDA_ERROR_INVALID_VALUE);
+  if (!encoded.ok()) return CUDA_ERROR_INVALID_VALUE;
   std::memcpy(map, encoded->bytes, sizeof encoded->bytes);
-  return call.done(CUDA_SUCCESS);
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult cuTensorMapEncodeTiled(void* map, int type, std::uint32_t rank, void* address, const std::uint64_t* dims, const std::uint64_t* strides, const std::uint32_t* box,
+                                const std::uint32_t* element_strides, int interleave, int swizzle, int promotion, int fill) {
+  ENTER(cuTensorMapEncodeTiled);
+  bsgen::TensorMapConfig config;
+  for (std::uint32_t d = 0; d < rank && d < 5; ++d) config.box[d] = box[d];
+  return call.done(encode(current(), map, config, type, rank, address, dims, strides, element_strides, interleave, swizzle, promotion, fill));
+}
+
+CUresult cuTensorMapEncodeIm2col(void* map, int type, std::uint32_t rank, void* address, const std::uint64_t* dims, const std::uint64_t* strides, const int* lower_corner,
+                                 const int* upper_corner, std::uint32_t channels_per_pixel, std::uint32_t pixels_per_column, const std::uint32_t* element_strides,
+                                 int interleave, int swizzle, int promotion, int fill) {
+  ENTER(cuTensorMapEncodeIm2col);
+  bsgen::TensorMapConfig config;
+  config.im2col = true;
+  for (std::uint32_t d = 0; d + 2 < rank && d < 3; ++d) config.lower_corner[d] = lower_corner[d], config.upper_corner[d] = upper_corner[d];
+  config.channels_per_pixel = channels_per_pixel, config.pixels_per_column = pixels_per_column;
+  return call.done(encode(current(), map, config, type, rank, address, dims, strides, element_strides, interleave, swizzle, promotion, fill));
 }
 
 // `handle` is a CUkernel (the context is the stream's) or a CUfunction (which must be of the stream's context).

@@ -37,6 +37,36 @@ TEST_CASE("tensor_maps_that_no_driver_would_take_are_refused_with_the_rule") {
   CHECK(refused([](auto& m) { m.type = TensorType::kU16; m.fill = TensorFill::kNan; }) == "tensor map: elements outside can be filled with NaN in floating-point tensors only");
 }
 
+TensorMapConfig images() {
+  TensorMapConfig map = {.type = TensorType::kBf16, .rank = 4, .address = 1 << 20, .dims = {64, 9, 14, 3}, .strides = {128, 1152, 16128}, .swizzle = TensorSwizzle::k128B};
+  map.im2col = true;
+  map.channels_per_pixel = 64, map.pixels_per_column = 128;
+  return map;
+}
+template <class Edit>
+std::string images_refused(Edit edit) {
+  TensorMapConfig map = images();
+  edit(map);
+  const Status status = map.verify();
+  CHECK(status.code() == ErrorCode::kInvalidArgument);
+  return status.message();
+}
+
+TEST_CASE("tensor_maps_for_im2col_have_rules_of_their_own") {
+  CHECK(images().verify().ok());
+  CHECK(images_refused([](auto& m) { m.rank = 2; }) == "tensor map: rank 2, 3 to 5 are possible with im2col");
+  CHECK(images_refused([](auto& m) { m.lower_corner[1] = -129; }) == "tensor map: a corner of dimension 2 is -129, -128 to 127 are possible in rank 4");
+  CHECK(images_refused([](auto& m) { m.upper_corner[0] = 128; }) == "tensor map: a corner of dimension 1 is 128, -128 to 127 are possible in rank 4");
+  CHECK(images_refused([](auto& m) { m.rank = 3, m.upper_corner[0] = 32768; }) == "tensor map: a corner of dimension 1 is 32768, -32768 to 32767 are possible in rank 3");
+  CHECK(images_refused([](auto& m) { m.rank = 5, m.dims[4] = 1, m.strides[3] = 3 * 16128, m.lower_corner[2] = 16; }) ==
+        "tensor map: a corner of dimension 3 is 16, -16 to 15 are possible in rank 5");
+  CHECK(images_refused([](auto& m) { m.upper_corner[0] = -8, m.lower_corner[0] = 1; }) == "tensor map: the bounding box of dimension 1 goes from 1 to 0, it must not be empty");
+  CHECK(images_refused([](auto& m) { m.channels_per_pixel = 257; }) == "tensor map: 257 channels per pixel, 1 to 256 are possible");
+  CHECK(images_refused([](auto& m) { m.pixels_per_column = 1025; }) == "tensor map: 1025 pixels per column, 1 to 1024 are possible");
+  CHECK(images_refused([](auto& m) { m.channels_per_pixel = 60; }) == "tensor map: the box is 120 bytes wide (60 elements), not a multiple of 16");
+  CHECK(images_refused([](auto& m) { m.channels_per_pixel = 72; }) == "tensor map: the box is 144 bytes wide, a swizzle of 128 bytes takes no more; use boxes of 64 elements");
+}
+
 TEST_CASE("tensor_maps_need_sm_90") {
   CHECK(device("sm_80")->encode_tensor_map(good()).status().message() == "tensor map: sim is sm_80, tensor maps need sm_90");
   CHECK(device("sm_90")->encode_tensor_map(good()).ok());
