@@ -1,6 +1,8 @@
 // Opcodes that touch memory. Cache operators, eviction hints and prefetch sizes are known and have no effect here.
 #include "runtime/sim/decode/asynchronous.h"
 #include "runtime/sim/decode/decoder.h"
+#include "runtime/sim/exec/atomic_ops.h"
+#include "runtime/sim/exec/byte_matrix_ops.h"
 #include "runtime/sim/exec/cluster_ops.h"
 #include "runtime/sim/exec/memory_map.h"
 #include "runtime/sim/exec/memory_ops.h"
@@ -112,7 +114,8 @@ void vector_atomic(Decoder& d, AtomicOp kind, ScalarType type, Space space, std:
 void atomic(Decoder& d, bool returns) {
   const int semantics = d.take_one_of({"relaxed", "acquire", "release", "acq_rel"});
   d.take_one_of({"cta", "cluster", "gpu", "sys"});
-  const Space space = d.take_space();
+  const bool cluster = d.take("shared::cluster");
+  const Space space = cluster ? Space::kShared : d.take_space();
   constexpr AtomicOp kOps[] = {AtomicOp::kAdd, AtomicOp::kMin, AtomicOp::kMax, AtomicOp::kInc, AtomicOp::kDec,
                                AtomicOp::kAnd, AtomicOp::kOr, AtomicOp::kXor, AtomicOp::kExch, AtomicOp::kCas};
   const int which = d.take_one_of({"add", "min", "max", "inc", "dec", "and", "or", "xor", "exch", "cas"});
@@ -126,7 +129,11 @@ void atomic(Decoder& d, bool returns) {
   const AtomicOp kind = kOps[which];
   Op& op = d.op();
   if (count > 1) return vector_atomic(d, kind, type, space, count, returns, policy);
-  op.handler = atomic_handler(kind, type, space);
+  op.handler = cluster ? cluster_atomic_handler(kind, type) : atomic_handler(kind, type, space);
+  if (cluster) {
+    d.need_target(90);
+    d.program().uses_async = true;
+  }
   order(d, static_cast<std::uint8_t>(kStrong | (semantics == 1 || semantics == 3 ? kAcquires : 0) | (semantics >= 2 ? kReleases : 0)));
   const std::size_t sources = kind == AtomicOp::kCas ? 2 : 1;
   d.want_operands(1 + sources + returns + policy, 1 + sources + returns + policy);
@@ -204,21 +211,50 @@ void cp(Decoder& d) {
     d.constant(3, static_cast<std::uint64_t>(size), Width::kWord);
 }
 
-// {ld,st}matrix.sync.aligned.m8n8.{x1,x2,x4}{.trans}{.shared{::cta}}.b16
+// Of sm_100: ldmatrix.m16n16.{x1,x2}.trans.{b8, b8x16.b6x16_p32, b8x16.b4x16_p64}, ldmatrix.m8n16.{x1,x2,x4}.b8x16.{...} without .trans,
+// stmatrix.m16n8.{x1,x2,x4}.trans.b8. Returns how many registers a matrix takes.
+int byte_matrix(Decoder& d, bool load, std::string_view shape, int number, bool transposed) {
+  Op& op = d.op();
+  d.need_target(100);
+  const bool square = shape == "m16n16", packed = d.take("b8x16");
+  if (packed) {
+    const int format = d.take_one_of({"b6x16_p32", "b4x16_p64"});
+    if (format < 0) d.fail(fmt::format("unknown modifier .{}", d.peek()));
+    op.element_bytes = static_cast<std::uint8_t>(format == 0 ? kPackedB6 : kPackedB4);
+  } else {
+    d.require("b8");
+    op.element_bytes = kPlainB8;
+  }
+  const bool exists = load ? square ? transposed && number < 2 : packed && !transposed : !packed && transposed;
+  if (!exists) d.fail("this combination of shape, number and type does not exist");
+  op.handler = !load ? &store_byte_matrix : square ? &load_byte_matrix : &load_packed_matrix;
+  return square ? 2 : 1;
+}
+
+// {ld,st}matrix.sync.aligned.m8n8.{x1,x2,x4}{.trans}{.shared{::cta}}.b16, and matrices of bytes. The number may come before the shape and
+// .trans last, which ptxas takes and some write.
 void matrix(Decoder& d, bool load) {
   d.require("sync");
   d.require("aligned");
-  d.require("m8n8");
-  const int number = d.take_one_of({"x1", "x2", "x4"});
+  int number = d.take_one_of({"x1", "x2", "x4"});
+  const std::string_view shape = d.peek();
+  if (!d.take("m8n8") && (load ? d.take_one_of({"m16n16", "m8n16"}) < 0 : !d.take("m16n8"))) return d.fail(fmt::format("unknown modifier .{}", shape));
+  if (number < 0) number = d.take_one_of({"x1", "x2", "x4"});
   if (number < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
-  const bool transposed = d.take("trans");
+  bool transposed = d.take("trans");
   const Space space = d.take_space();
   if (space != Space::kShared && space != Space::kGeneric) return d.fail("expected .shared");
-  d.take_type_of({ScalarType::kB16});
-  d.want_operands(2, 2);
-  if (d.failed()) return;
   Op& op = d.op();
   op.handler = load ? &load_matrix : &store_matrix;
+  int registers = 1;
+  if (shape == "m8n8") {
+    d.take_type_of({ScalarType::kB16});
+    transposed |= d.take("trans");
+  } else {
+    registers = byte_matrix(d, load, shape, number, transposed);
+  }
+  d.want_operands(2, 2);
+  if (d.failed()) return;
   if (!load) d.need_target(90);
   op.convergence = Convergence::kAligned;
   op.count = static_cast<std::uint8_t>(1 << number);
@@ -226,7 +262,7 @@ void matrix(Decoder& d, bool load) {
   if (space == Space::kGeneric) op.immediate -= static_cast<std::int64_t>(kSharedWindow);  // it must point into the window
   if (transposed) op.flags |= kTransposed;
   op.extra = static_cast<std::uint32_t>(d.program().extra.size());
-  d.extra(d.operand(load ? 0 : 1), ScalarType::kB32, op.count, load);
+  d.extra(d.operand(load ? 0 : 1), ScalarType::kB32, static_cast<std::size_t>(op.count * registers), load);
 }
 void ldmatrix(Decoder& d) { matrix(d, true); }
 void stmatrix(Decoder& d) { matrix(d, false); }

@@ -1,8 +1,12 @@
-// atom and red on global and shared memory. Lanes take part in order, and a launch that has them on global memory runs its ctas in order
+// atom and red on global and shared memory, that of other ctas included. Lanes take part in order, and a launch that has them on global memory runs its ctas in order
 // (Program::ordered_ctas), so a result never depends on the number of threads.
+#include "runtime/sim/exec/atomic_ops.h"
+
 #include <fmt/format.h>
 
+#include "runtime/sim/check/proxy_checks.h"
 #include "runtime/sim/exec/access.h"
+#include "runtime/sim/exec/cluster_ops.h"
 #include "runtime/sim/exec/fp_convert.h"
 #include "runtime/sim/exec/memory_ops.h"
 #include "runtime/sim/exec/shared_footprint.h"
@@ -97,30 +101,63 @@ void atomic_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint3
   }
 }
 
+// In the shared memory of whichever cta of the cluster an address names.
+template <class T, AtomicOp kOp>
+void cluster_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses, std::uint32_t mask) {
+  for (; mask != 0; mask &= mask - 1) {
+    const int lane = std::countr_zero(mask);
+    const auto place = shared_place(warp, op, addresses.of[lane], sizeof(T), sizeof(T), lane, "writes");
+    if (!place) continue;
+    check_generic_access(warp, op, ProxyShadow::Access::kWrite, place->cta->rank, place->offset, sizeof(T), lane);
+    std::uint8_t* const valid = place->cta->shared_valid.data() + place->offset;
+    if (kOp != AtomicOp::kExch && std::any_of(valid, valid + sizeof(T), [](std::uint8_t byte) { return byte != 0xff; })) {
+      report(warp, op, Severity::kError, "uninitialized", lane, [&] {
+        return fmt::format("reads {} bytes at shared offset {} of cta rank {}, which were never written", sizeof(T), place->offset, place->cta->rank);
+      });
+    }
+    apply<T, kOp>(warp, op, place->cta->shared.data() + place->offset, lane, true);
+    std::fill_n(valid, sizeof(T), std::uint8_t{0xff});
+  }
+}
+template <class T, AtomicOp kOp>
+void cluster_atomic(Warp& warp, const Op& op) {
+  LaneAddresses addresses;
+  gather_addresses(warp, op, addresses);
+  cluster_lanes<T, kOp>(warp, op, addresses, warp.mask);
+}
+
 template <class T, AtomicOp kOp, ptx::Space kSpace>
 void atomic(Warp& warp, const Op& op) {
   LaneAddresses addresses;
   gather_addresses(warp, op, addresses);
   if (kSpace != ptx::Space::kGeneric) return atomic_lanes<T, kOp>(warp, op, addresses, warp.mask, kSpace == ptx::Space::kShared);
-  std::uint32_t shared = 0;
+  std::uint32_t shared = 0, other_ctas = 0;
   LaneAddresses inside = addresses;
   for (int lane = 0; lane < kLanes; ++lane) {
     if (!(warp.mask >> lane & 1) || addresses.of[lane] - kSharedWindow >= kWindowBytes) continue;
-    shared |= std::uint32_t{1} << lane;
     inside.of[lane] -= kSharedWindow;
+    (warp.cta->cluster != nullptr && inside.of[lane] >> kClusterRankShift != 0 ? other_ctas : shared) |= std::uint32_t{1} << lane;
   }
   if (shared != 0) atomic_lanes<T, kOp>(warp, op, inside, shared, true);
-  if (warp.mask & ~shared) atomic_lanes<T, kOp>(warp, op, addresses, warp.mask & ~shared, false);
+  if (other_ctas != 0) cluster_lanes<T, kOp>(warp, op, inside, other_ctas);
+  if (warp.mask & ~shared & ~other_ctas) atomic_lanes<T, kOp>(warp, op, addresses, warp.mask & ~shared & ~other_ctas, false);
 }
 
+// ptx::Space, and .shared::cluster beside it.
+struct Where {
+  ptx::Space space;
+  bool cluster = false;
+};
 template <class T, AtomicOp kOp>
-Handler in_space(ptx::Space space) {
+Handler in_space(Where where) {
+  if (where.cluster) return &cluster_atomic<T, kOp>;
+  const ptx::Space space = where.space;
   if (space == ptx::Space::kGlobal) return &atomic<T, kOp, ptx::Space::kGlobal>;
   if (space == ptx::Space::kShared) return &atomic<T, kOp, ptx::Space::kShared>;
   return space == ptx::Space::kGeneric ? &atomic<T, kOp, ptx::Space::kGeneric> : nullptr;
 }
 template <class T>
-Handler of_bits(AtomicOp op, ptx::Space space) {
+Handler of_bits(AtomicOp op, Where space) {
   switch (op) {
     case AtomicOp::kAnd: return in_space<T, AtomicOp::kAnd>(space);
     case AtomicOp::kOr: return in_space<T, AtomicOp::kOr>(space);
@@ -131,7 +168,7 @@ Handler of_bits(AtomicOp op, ptx::Space space) {
   }
 }
 template <class T>
-Handler of_integer(AtomicOp op, ptx::Space space) {
+Handler of_integer(AtomicOp op, Where space) {
   switch (op) {
     case AtomicOp::kAdd: return in_space<T, AtomicOp::kAdd>(space);
     case AtomicOp::kMin: return in_space<T, AtomicOp::kMin>(space);
@@ -142,9 +179,7 @@ Handler of_integer(AtomicOp op, ptx::Space space) {
   }
 }
 
-}  // namespace
-
-Handler atomic_handler(AtomicOp op, ScalarType type, ptx::Space space) {
+Handler find_handler(AtomicOp op, ScalarType type, Where space) {
   switch (type) {
     case ScalarType::kB16: return op == AtomicOp::kCas ? in_space<std::uint16_t, AtomicOp::kCas>(space) : nullptr;
     case ScalarType::kB32: return of_bits<std::uint32_t>(op, space);
@@ -166,5 +201,10 @@ Handler atomic_handler(AtomicOp op, ScalarType type, ptx::Space space) {
     default: return nullptr;
   }
 }
+
+}  // namespace
+
+Handler atomic_handler(AtomicOp op, ScalarType type, ptx::Space space) { return find_handler(op, type, {space}); }
+Handler cluster_atomic_handler(AtomicOp op, ScalarType type) { return find_handler(op, type, {ptx::Space::kShared, true}); }
 
 }  // namespace bsgen::sim
