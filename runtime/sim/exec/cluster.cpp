@@ -7,6 +7,7 @@
 
 #include "runtime/sim/exec/async_operations.h"
 #include "runtime/sim/exec/barrier_ops.h"
+#include "runtime/sim/exec/shared_symbols.h"
 
 namespace bsgen::sim {
 namespace {
@@ -112,12 +113,9 @@ void check_cluster_barrier(Worker& worker) {
 }
 
 std::string name_of(const Worker& worker, const Mbarrier& barrier) {
-  std::string symbol;
-  for (const Program::SharedSymbol& candidate : worker.launch.program->shared_symbols)
-    if (barrier.offset >= candidate.offset && barrier.offset - candidate.offset < candidate.bytes)
-      symbol = barrier.offset == candidate.offset ? fmt::format(" ({})", candidate.name) : fmt::format(" ({}+{})", candidate.name, barrier.offset - candidate.offset);
+  const std::string symbol = symbol_text(*worker.launch.program, barrier.offset);
   const std::string where = worker.ctas.size() == 1 ? std::string() : fmt::format(" of cta rank {}", barrier.cta);
-  return fmt::format("the mbarrier at shared offset {}{}{}", barrier.offset, symbol, where);
+  return fmt::format("the mbarrier at shared offset {}{}{}", barrier.offset, symbol.empty() ? "" : " (" + symbol + ")", where);
 }
 
 std::string describe_waits(const Worker& worker) {

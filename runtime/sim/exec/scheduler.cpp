@@ -12,6 +12,7 @@
 #include "runtime/sim/exec/cluster.h"
 #include "runtime/sim/exec/run_warp.h"
 #include "runtime/sim/exec/scheduler.h"
+#include "runtime/sim/exec/shared_symbols.h"
 #include "runtime/sim/exec/tracer.h"
 
 namespace bsgen::sim {
@@ -199,7 +200,7 @@ std::string finding_text(const Warp& warp, std::uint32_t op, int lane, const std
   const Cta& cta = *warp.cta;
   const std::string z = cta.launch->config.grid_z > 1 ? fmt::format(", {}", cta.index[2]) : std::string();
   const std::string who = lane == kWholeCta ? "" : lane == kWholeWarp ? fmt::format(" warp {}", warp.index) : fmt::format(" thread {}", warp.index * kLanes + lane);
-  return fmt::format("sim: cta ({}, {}{}){}{} {} {}", cta.index[0], cta.index[1], z, who, lane == kWholeCta ? ":" : "", what, place(*cta.launch->program, op));
+  return fmt::format("sim: cta ({}, {}{}){}{} {} {}", cta.index[0], cta.index[1], z, who, lane == kWholeCta ? ":" : "", with_symbols(*cta.launch->program, what), place(*cta.launch->program, op));
 }
 
 }  // namespace bsgen::sim

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cctype>
 
+#include "runtime/sim/exec/shared_symbols.h"
+
 namespace bsgen::sim {
 namespace {
 
@@ -181,10 +183,7 @@ void WarpTrace::begin(Warp& warp) {
     if (program.ops[op].guard == named.offset && !mention.is_written && step.text.empty())
       step.text = fmt::format("@{}{} ", program.ops[op].guard_negated ? "!" : "", named.as_written.full_name());
     if (!mention.is_written) continue;
-    TraceStep::Change& change = step.changes.emplace_back();
-    change.name = named.as_written.full_name();
-    change.view = view_of(program.opcodes[op], named.as_written.type);
-    change.bytes = std::max(1, ptx::size_bytes(named.as_written.type));
+    TraceStep::Change& change = step.changes.emplace_back(change_of(named, op));
     const auto owner = owner_.find(named.offset);
     change.had_value = owner != owner_.end() && owner->second == mention.named;
     change.before = values_of(warp, named);
@@ -196,6 +195,36 @@ void WarpTrace::begin(Warp& warp) {
       step.text += ' ';
   }
   if (warp.mask != 0) note_accesses(warp, op);
+  async_.before(warp, op, step.events);
+}
+
+TraceStep::Change WarpTrace::change_of(const Program::NamedRegister& named, std::uint32_t op) const {
+  TraceStep::Change change;
+  change.name = named.as_written.full_name();
+  change.view = view_of(launch_.program->opcodes[op], named.as_written.type);
+  change.bytes = std::max(1, ptx::size_bytes(named.as_written.type));
+  return change;
+}
+
+// wgmma leaves its sums whenever it is carried out, at the latest at the wait: there they are shown, where they were not at once.
+void WarpTrace::note_accumulators(const Warp& warp, std::uint32_t op) {
+  const Program& program = *launch_.program;
+  const std::string_view opcode = program.opcodes[op];
+  if (opcode.starts_with("wgmma.mma_async"))
+    for (const Program::Mention& mention : mentions(op))
+      if (mention.is_written) async_.accumulators.insert_or_assign(mention.named, values_of(warp, program.registers[mention.named]));
+  if (!opcode.starts_with("wgmma.wait_group") || warp.group_waits) return;
+  for (auto& [index, before] : async_.accumulators) {
+    const Program::NamedRegister& named = program.registers[index];
+    const AsyncWatch::Values now = values_of(warp, named);
+    if (now == before) continue;
+    TraceStep::Change change = change_of(named, op);
+    change.had_value = true;
+    change.before = before, change.after = now;
+    steps_.back().changes.push_back(std::move(change));
+    before = now;
+  }
+  if (warp.async[static_cast<int>(AsyncKind::kTensor)].pending.empty()) async_.accumulators.clear();
 }
 
 void WarpTrace::finish(Warp& warp) {
@@ -207,6 +236,8 @@ void WarpTrace::finish(Warp& warp) {
   for (const Program::Mention& mention : mentions(op))
     if (mention.is_written) (change++)->after = values_of(warp, program.registers[mention.named]);
   note_control(warp, program.ops[op]);
+  async_.after(warp, op, step.events);
+  note_accumulators(warp, op);
   note_findings(warp, op);
   if (request_.until_finding && !step.findings.empty()) ended_ = true;
   if (!request_.until_finding && steps_.size() >= request_.max_steps) ended_ = true;
@@ -277,6 +308,10 @@ void WarpTrace::note_address(const Warp& warp, std::uint32_t op, std::string_vie
       object = "parameters";
     } else {
       object = "shared memory", start = (address >= kSharedWindow ? kSharedWindow : 0) + kSharedBase;
+      const std::uint64_t rank = (address - (address >= kSharedWindow ? kSharedWindow : 0)) >> kClusterRankShift;  // of another cta, plus 1
+      start += rank << kClusterRankShift;
+      if (const Program::SharedSymbol* symbol = symbol_at(program, address - start)) object = symbol->name, start += symbol->offset;
+      if (rank != 0) object += fmt::format(" of cta rank {}", rank - 1);
     }
     const auto known = std::find(access.objects.begin(), access.objects.end(), object);
     access.object[lane] = static_cast<std::uint8_t>(known - access.objects.begin());

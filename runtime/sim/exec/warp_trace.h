@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "runtime/sim/exec/trace_async.h"
 #include "runtime/sim/exec/tracer.h"
 #include "runtime/sim/trace.h"
 
@@ -30,6 +31,8 @@ class WarpTrace final : public Tracer {
   void note_address(const Warp& warp, std::uint32_t op, std::string_view operand, TraceStep::Access access);
   void note_findings(const Warp& warp, std::uint32_t op);
   void note_control(const Warp& warp, const Op& op);
+  void note_accumulators(const Warp& warp, std::uint32_t op);
+  TraceStep::Change change_of(const Program::NamedRegister& named, std::uint32_t op) const;
   std::string_view statement(std::uint32_t op) const;
 
   const TraceRequest request_;
@@ -43,6 +46,7 @@ class WarpTrace final : public Tracer {
   std::map<std::uint32_t, std::uint32_t> owner_;  // place in the register file -> the register that was last written there
   std::vector<Findings::Found> findings_before_;
   std::size_t copies_before_ = 0;
+  AsyncWatch async_;
 };
 
 }  // namespace bsgen::sim

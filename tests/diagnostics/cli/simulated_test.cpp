@@ -61,7 +61,7 @@ TEST_CASE("a_finding_quotes_its_line_and_says_how_to_see_it") {
   const ToolResult result = run(replaced(right_kernel(), "bar.sync 0;", "bar.warp.sync -1;"));
   CHECK(result.status == 1);
   CHECK(part(result, "error: sim: cta (0, 0) thread 64 reads", "to see it") ==
-        "error: sim: cta (0, 0) thread 64 reads 4 bytes at shared offset 128, which warp 1 wrote with no barrier in between (ptx line 38, kernel ENTRY)\n"
+        "error: sim: cta (0, 0) thread 64 reads 4 bytes at shared offset 128 (rows+128), which warp 1 wrote with no barrier in between (ptx line 38, kernel ENTRY)\n"
         "     38 | ld.shared.f32 %f1, [%r7];  ptx\n"
         "  to see it, add --trace cta=0,warp=2,until=finding\n");
 }
@@ -88,7 +88,7 @@ TEST_CASE("the_trace_that_a_finding_names_shows_it") {
         "    273     45  @%p1 bra LOOP\n"
         "          jumps to line 38\n"
         "    274     38  ld.shared.f32 %f1, [%r7]\n"
-        "          reads 4 bytes of shared memory byte 508\n"
+        "          reads 4 bytes of rows byte 508\n"
         "          %f1 = 1.29583454   (was -0.0407214239)\n"
         "    275     39  ld.global.f32 %f3, [%rd9]\n"
         "          reads 4 bytes of w byte 4096, 4100, .. 4220\n"
@@ -119,14 +119,14 @@ TEST_CASE("a_trace_shows_lanes_registers_addresses_and_barriers") {
         "     16     28  mad.lo.s32 %r5, %r1, 4, %r4\n"
         "          %r5 = 1152, 1156, .. 1276\n"
         "     17     29  st.shared.f32 [%r5], %f1\n"
-        "          writes 4 bytes of shared memory byte 128, 132, .. 252\n"
+        "          writes 4 bytes of rows byte 128, 132, .. 252\n"
         "     18     30  bar.sync 0\n"
         "          waits at barrier 0: 2 of 4 warps have come\n");
   const ToolResult lane = run(right_kernel(), "--trace warp=3,from=29,steps=3,lane=5");
   CHECK(part(lane, "trace of", "%r6 =") ==
         "trace of cta (0, 0, 0) warp 3 lane 5: 3 instructions\n"
         "     17     29  st.shared.f32 [%r5], %f1\n"
-        "          writes 4 bytes of shared memory byte 404\n"
+        "          writes 4 bytes of rows byte 404\n"
         "     18     30  bar.sync 0\n"
         "          passes\n"
         "     19     31  sub.s32 %r6, 3, %r3\n"

@@ -57,7 +57,7 @@ TEST_CASE("a_shared_access_past_the_window_names_both_offsets") {
 TEST_CASE("a_misaligned_access_names_the_alignment") {
   check({"misaligned", "sim: cta (0, 0) thread 1 reads 8 bytes at byte 4 of an allocation, not a multiple of 8 (ptx line 16, kernel k)",
          "add.s64 %rd4, %rd1, %rd3;\nld.global.v2.u32 {%r2, %r3}, [%rd4];\n", "add.s64 %rd4, %rd1, %rd3;\nld.global.u32 %r2, [%rd4];\n"});
-  check({"misaligned", "sim: cta (0, 0) thread 0 reads 16 bytes at shared offset 8, not a multiple of 16 (ptx line 15, kernel k)",
+  check({"misaligned", "sim: cta (0, 0) thread 0 reads 16 bytes at shared offset 8 (buffer+8), not a multiple of 16 (ptx line 15, kernel k)",
          "mov.u32 %r2, buffer; mad.lo.s32 %r3, %r1, 8, %r2; st.shared.v2.u32 [%r3], {%r1, %r1}; bar.sync 0; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [%r2+8];\n",
          "mov.u32 %r2, buffer; mad.lo.s32 %r3, %r1, 8, %r2; st.shared.v2.u32 [%r3], {%r1, %r1}; bar.sync 0; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r4}, [%r2+16];\n", kShared});
 }
@@ -65,11 +65,11 @@ TEST_CASE("a_misaligned_access_names_the_alignment") {
 TEST_CASE("reading_what_was_never_written_is_reported_for_global_and_shared_memory") {
   check({"uninitialized", "sim: cta (0, 0) thread 0 reads 4 bytes at byte 0 of an allocation of 256 bytes; byte 0 was never written (ptx line 16, kernel k)",
          "add.s64 %rd4, %rd2, %rd3;\nld.global.u32 %r2, [%rd4];\n", "add.s64 %rd4, %rd2, %rd3;\nst.global.u32 [%rd4], %r1; ld.global.u32 %r2, [%rd4];\n"});
-  check({"uninitialized", "sim: cta (0, 0) thread 5 reads 4 bytes at shared offset 20; byte 20 was never written (ptx line 17, kernel k)",
+  check({"uninitialized", "sim: cta (0, 0) thread 5 reads 4 bytes at shared offset 20 (buffer+20); byte 20 was never written (ptx line 17, kernel k)",
          "mov.u32 %r2, buffer; mad.lo.s32 %r3, %r1, 4, %r2; setp.ne.u32 %p1, %r1, 5;\n@%p1 st.shared.u32 [%r3], %r1;\nld.shared.u32 %r4, [%r3];\n",
          "mov.u32 %r2, buffer; mad.lo.s32 %r3, %r1, 4, %r2; setp.ne.u32 %p1, %r1, 99;\n@%p1 st.shared.u32 [%r3], %r1;\nld.shared.u32 %r4, [%r3];\n", kShared});
   // A zero-filled copy writes.
-  check({"uninitialized", "sim: cta (0, 0) thread 0 reads 4 bytes at shared offset 16; byte 16 was never written (ptx line 16, kernel k)",
+  check({"uninitialized", "sim: cta (0, 0) thread 0 reads 4 bytes at shared offset 16 (buffer+16); byte 16 was never written (ptx line 16, kernel k)",
          "mov.u32 %r2, buffer; cp.async.cg.shared.global [%r2], [%rd1], 16, 0; cp.async.wait_all;\nld.shared.u32 %r4, [%r2+16];\n",
          "mov.u32 %r2, buffer; cp.async.cg.shared.global [%r2], [%rd1], 16, 0; cp.async.wait_all;\nld.shared.u32 %r4, [%r2+12];\n", kShared, 1});
 }
@@ -80,14 +80,14 @@ TEST_CASE("a_register_that_nothing_wrote_is_reported") {
 
 TEST_CASE("lanes_of_a_warp_meet_at_syncwarp_or_not_at_all") {
   const std::string mine = "mov.u64 %rd4, buffer; cvt.u32.u64 %r2, %rd4; shl.b32 %r3, %r1, 2; add.s32 %r4, %r2, %r3; xor.b32 %r5, %r3, 4; add.s32 %r6, %r2, %r5;\n";
-  check({"shared_race", "sim: cta (0, 0) thread 0 reads 16 bytes at shared offset 16, which thread 4 of its warp wrote with no __syncwarp in between (ptx line 17, kernel k)",
+  check({"shared_race", "sim: cta (0, 0) thread 0 reads 16 bytes at shared offset 16 (buffer+16), which thread 4 of its warp wrote with no __syncwarp in between (ptx line 17, kernel k)",
          mine + "st.shared.u32 [%r4], 1;\nsetp.eq.u32 %p1, %r1, 0; @%p1 ld.shared.v4.u32 {%r7, %r8, %r9, %r10}, [buffer+16];\n",
          mine + "st.shared.u32 [%r4], 1; bar.warp.sync -1;\nsetp.eq.u32 %p1, %r1, 0; @%p1 ld.shared.v4.u32 {%r7, %r8, %r9, %r10}, [buffer+16];\n", kShared});
-  check({"shared_race", "sim: cta (0, 0) thread 1 writes 4 bytes at shared offset 4, which thread 0 of its warp read with no __syncwarp in between (ptx line 18, kernel k)",
+  check({"shared_race", "sim: cta (0, 0) thread 1 writes 4 bytes at shared offset 4 (buffer+4), which thread 0 of its warp read with no __syncwarp in between (ptx line 18, kernel k)",
          mine + "st.shared.u32 [%r4], 1; bar.warp.sync -1;\nsetp.eq.u32 %p1, %r1, 0; @%p1 ld.shared.v4.u32 {%r7, %r8, %r9, %r10}, [buffer];\nst.shared.u32 [%r4], 2;\n",
          mine + "st.shared.u32 [%r4], 1; bar.warp.sync -1;\nsetp.eq.u32 %p1, %r1, 0; @%p1 ld.shared.v4.u32 {%r7, %r8, %r9, %r10}, [buffer];\nbar.warp.sync -1; st.shared.u32 [%r4], 2;\n", kShared});
   // What a lane wrote is its own.
-  check({"shared_race", "sim: cta (0, 0) thread 5 writes 4 bytes at shared offset 0, which thread 0 of its warp wrote with no __syncwarp in between (ptx line 17, kernel k)",
+  check({"shared_race", "sim: cta (0, 0) thread 5 writes 4 bytes at shared offset 0 (buffer), which thread 0 of its warp wrote with no __syncwarp in between (ptx line 17, kernel k)",
          mine + "setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 5; @%p1 st.shared.v4.u32 [buffer], {%r1, %r1, %r1, %r1};\n@%p2 st.shared.u32 [buffer], 2;\n",
          mine + "setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r1, 0; @%p1 st.shared.v4.u32 [buffer], {%r1, %r1, %r1, %r1};\n@%p2 st.shared.u32 [buffer], 2;\n", kShared});
 }
@@ -96,15 +96,15 @@ TEST_CASE("shared_races_name_the_other_warp_and_the_missing_step") {
   // Two warps meet at the same words: %r3 are a thread's own, %r5 those of the other warp. The last warp to come to a barrier
   // goes on first.
   const std::string start = "mov.u32 %r2, buffer; mad.lo.s32 %r3, %r1, 4, %r2; xor.b32 %r4, %r1, 32; mad.lo.s32 %r5, %r4, 4, %r2; setp.lt.u32 %p1, %r1, 32;\n";
-  check({"shared_race", "sim: cta (0, 0) thread 32 reads 4 bytes at shared offset 0, which warp 0 wrote with no barrier in between (ptx line 17, kernel k)",
+  check({"shared_race", "sim: cta (0, 0) thread 32 reads 4 bytes at shared offset 0 (buffer), which warp 0 wrote with no barrier in between (ptx line 17, kernel k)",
          start + "@%p1 st.shared.u32 [%r3], %r1;\n@!%p1 ld.shared.u32 %r6, [%r5];\n", start + "@%p1 st.shared.u32 [%r3], %r1; bar.sync 0;\n@!%p1 ld.shared.u32 %r6, [%r5];\n", kShared, 64});
-  check({"shared_race", "sim: cta (0, 0) thread 0 writes 4 bytes at shared offset 128, which warp 1 read with no barrier in between (ptx line 18, kernel k)",
+  check({"shared_race", "sim: cta (0, 0) thread 0 writes 4 bytes at shared offset 128 (buffer+128), which warp 1 read with no barrier in between (ptx line 18, kernel k)",
          start + "st.shared.u32 [%r3], %r1; bar.sync 0;\n@!%p1 ld.shared.u32 %r6, [%r3];\n@%p1 st.shared.u32 [%r5], %r1;\n",
          start + "st.shared.u32 [%r3], %r1; bar.sync 0;\n@!%p1 ld.shared.u32 %r6, [%r3]; bar.sync 0;\n@%p1 st.shared.u32 [%r5], %r1;\n", kShared, 64});
-  check({"shared_race", "sim: cta (0, 0) thread 32 writes 4 bytes at shared offset 0, which warp 0 wrote with no barrier in between (ptx line 16, kernel k)",
+  check({"shared_race", "sim: cta (0, 0) thread 32 writes 4 bytes at shared offset 0 (buffer), which warp 0 wrote with no barrier in between (ptx line 16, kernel k)",
          "mov.u32 %r2, buffer; and.b32 %r3, %r1, 31; mad.lo.s32 %r3, %r3, 4, %r2;\nst.shared.u32 [%r3], %r1;\n",
          "mov.u32 %r2, buffer; mov.u32 %r3, %r1; mad.lo.s32 %r3, %r3, 4, %r2;\nst.shared.u32 [%r3], %r1;\n", kShared, 64});
-  check({"shared_race", "sim: cta (0, 0) thread 0 reads 4 bytes at shared offset 0, where a cp.async of warp 0 has not been waited for (ptx line 16, kernel k)",
+  check({"shared_race", "sim: cta (0, 0) thread 0 reads 4 bytes at shared offset 0 (buffer), where a cp.async of warp 0 has not been waited for (ptx line 16, kernel k)",
          "mov.u32 %r2, buffer; cp.async.cg.shared.global [%r2], [%rd1], 16; cp.async.commit_group; cp.async.wait_group 1;\nld.shared.u32 %r4, [%r2];\n",
          "mov.u32 %r2, buffer; cp.async.cg.shared.global [%r2], [%rd1], 16; cp.async.commit_group; cp.async.wait_group 0;\nld.shared.u32 %r4, [%r2];\n", kShared, 1});
 }
