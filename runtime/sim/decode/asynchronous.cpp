@@ -139,7 +139,10 @@ void copy_mbarrier_arrive(Decoder& d) {
   d.want_operands(1, 1);
   if (d.failed()) return;
   d.op().handler = &mbarrier_copies_arrive;
-  main_address(d, d.operand(0), space);
+  // Without .shared a 32-bit address, which CCCL gives, is one of shared memory all the same.
+  const bool word = d.operand(0).kind == Operand::Kind::kAddress && !d.operand(0).elements.empty() && d.operand(0).elements[0].kind == Operand::Kind::kRegister &&
+                    ptx::size_bits(d.function().registers[d.operand(0).elements[0].index].type) == 32;
+  main_address(d, d.operand(0), word ? Space::kShared : space);
   if (no_increment) d.op().flags |= kNoIncrement;
 }
 
@@ -166,9 +169,9 @@ void cluster_barrier(Decoder& d) {
 bool is_special_fence(const Decoder& d) { return d.peek() == "proxy" || d.peek() == "mbarrier_init"; }
 
 void special_fence(Decoder& d) {
-  d.need_target(90);
   Op& op = d.op();
   if (d.take("mbarrier_init")) {
+    d.need_target(90);
     d.require("release");
     d.require("cluster");
     d.program().uses_async = true;
@@ -176,15 +179,16 @@ void special_fence(Decoder& d) {
     return d.want_operands(0, 0);
   }
   d.require("proxy");
+  if (d.take("alias")) {
+    op.handler = &no_operation;
+    return d.want_operands(0, 0);
+  }
+  d.need_target(90);
   if (d.take("async")) {
     d.program().uses_async = true;
     // Global memory only: shared memory is not ordered by it.
     op.handler = d.take("global") ? &no_operation : &fence_async_proxy;
     d.take_one_of({"shared::cta", "shared::cluster"});
-    return d.want_operands(0, 0);
-  }
-  if (d.take_one_of({"alias"}) >= 0) {
-    op.handler = &no_operation;
     return d.want_operands(0, 0);
   }
   // A map that the host has made is never stale here.

@@ -73,16 +73,17 @@ void load_operands(Decoder& d, const TensorWords& tensor, bool multicast, bool p
   put_displacements(d, source, bar);
   if (boxes) coordinates(d, d.operand(1), tensor, barrier + 1);
 }
-// [dst], [src]{, size}{, policy} for stores; the tensor map is the first operand.
-void store_operands(Decoder& d, const TensorWords& tensor, bool policy) {
+// [dst], [src]{, size}{, policy}{, byte mask} for stores; the tensor map is the first operand.
+void store_operands(Decoder& d, const TensorWords& tensor, bool policy, bool masked = false) {
   Op& op = d.op();
   op.handler = &bulk_store;
-  op.element_bytes = tensor.flags;
+  op.element_bytes = static_cast<std::uint8_t>(tensor.flags | (masked ? kByteMask : 0));
   const bool boxes = tensor.flags & kTensorBox;
-  const std::size_t count = (boxes ? 2u : 3u) + policy;
+  const std::size_t count = (boxes ? 2u : 3u) + policy + masked;
   d.want_operands(count, count);
   if (d.failed()) return;
   std::int64_t target;
+  if (masked) d.source(5, d.operand(count - 1), ScalarType::kU16);
   if (!boxes) d.source(4, d.operand(2), ScalarType::kU32);
   second_address(d, 2, d.operand(0), Space::kGlobal, target);
   main_address(d, d.operand(1), Space::kShared);
@@ -176,7 +177,9 @@ void copy_bulk(Decoder& d) {
   d.require("global");
   d.require("shared::cta");
   d.require("bulk_group");
-  store_operands(d, kNoTensor, d.take("L2::cache_hint"));
+  const bool policy = d.take("L2::cache_hint"), masked = d.take("cp_mask");
+  if (masked) d.need_target(100);
+  store_operands(d, kNoTensor, policy, masked);
 }
 
 // cp.reduce.async.bulk.dst.src.completion{.hint}.op.type; with .tensor the type is the map's.

@@ -110,15 +110,23 @@ void vector_atomic(Decoder& d, AtomicOp kind, ScalarType type, Space space, std:
   d.program().ordered_ctas = true;
 }
 
-// {.sem}{.scope}{.space}.op{.noftz}{.level::cache_hint}{.vec}.type
+// {.sem}{.scope}{.space}.op{.noftz}{.level::cache_hint}{.vec}.type; the first four in any order, as ptxas takes them and CCCL writes them.
 void atomic(Decoder& d, bool returns) {
-  const int semantics = d.take_one_of({"relaxed", "acquire", "release", "acq_rel"});
-  d.take_one_of({"cta", "cluster", "gpu", "sys"});
-  const bool cluster = d.take("shared::cluster");
-  const Space space = cluster ? Space::kShared : d.take_space();
   constexpr AtomicOp kOps[] = {AtomicOp::kAdd, AtomicOp::kMin, AtomicOp::kMax, AtomicOp::kInc, AtomicOp::kDec,
                                AtomicOp::kAnd, AtomicOp::kOr, AtomicOp::kXor, AtomicOp::kExch, AtomicOp::kCas};
-  const int which = d.take_one_of({"add", "min", "max", "inc", "dec", "and", "or", "xor", "exch", "cas"});
+  int semantics = -1, scope = -1, which = -1;
+  bool cluster = false;
+  Space space = Space::kGeneric;
+  for (bool more = true; more;) {
+    more = false;
+    if (semantics < 0) more |= (semantics = d.take_one_of({"relaxed", "acquire", "release", "acq_rel"})) >= 0;
+    if (scope < 0) more |= (scope = d.take_one_of({"cta", "cluster", "gpu", "sys"})) >= 0;
+    if (which < 0) more |= (which = d.take_one_of({"add", "min", "max", "inc", "dec", "and", "or", "xor", "exch", "cas"})) >= 0;
+    if (space != Space::kGeneric) continue;
+    cluster = d.take("shared::cluster");
+    space = cluster ? Space::kShared : d.take_space();
+    more |= space != Space::kGeneric;
+  }
   if (which < 0) return d.fail(fmt::format("unknown operation .{}", d.peek()));
   d.take("noftz");
   bool policy = d.take("L2::cache_hint");

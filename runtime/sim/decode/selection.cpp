@@ -135,8 +135,9 @@ void mov(Decoder& d) {
   if (from.kind == Operand::Kind::kSpecial) {
     d.op().handler = special_handler(from.text, d.op().immediate);
     if (d.op().handler == nullptr) return d.fail(fmt::format("unknown special register {}", from.text.substr(0, 40)));
-    d.op().flags = ptx::size_bits(type) == 64;
-    if (ptx::size_bits(type) < 32) d.fail("special registers have 32 or 64 bits");
+    const bool predicate = type == ScalarType::kPred && from.text == "%is_explicit_cluster";
+    d.op().flags = predicate ? 2 : ptx::size_bits(type) == 64;
+    if (ptx::size_bits(type) < 32 && !predicate) d.fail("special registers have 32 or 64 bits");
     return;
   }
   use(d, LaneOp::kMov, type);

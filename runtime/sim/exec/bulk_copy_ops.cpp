@@ -90,7 +90,8 @@ void load_lane(Warp& warp, const Op& op, int lane) {
 
 class StoreOperation final : public AsyncOperation {
  public:
-  StoreOperation(BulkRows rows, std::uint32_t offset) : rows_(std::move(rows)), offset_(offset) {}
+  // Of a plain range, bytes that are not in the mask, which repeats every 16, stay as they are.
+  StoreOperation(BulkRows rows, std::uint32_t offset, std::uint32_t byte_mask) : rows_(std::move(rows)), offset_(offset), byte_mask_(byte_mask) {}
   void read(Warp& warp) override {
     data_.resize(rows_.bytes());
     for (std::uint32_t at = 0; at < data_.size(); at += kBulkChunk)
@@ -99,16 +100,27 @@ class StoreOperation final : public AsyncOperation {
   void write(Warp&) override {
     const std::byte* from = data_.data();
     for (const BulkRows::Row& row : rows_.rows) {
-      if (row.host != nullptr && rows_.reduce != nullptr) rows_.reduce(row.host, from + row.skip, row.bytes);
-      if (row.host != nullptr && rows_.reduce == nullptr) std::memcpy(row.host, from + row.skip, row.bytes);
-      if (row.host != nullptr) std::memset(row.valid, 0xff, row.bytes);
+      if (row.host != nullptr) write_row(row, from + row.skip);
       from += rows_.row_bytes;
     }
   }
 
  private:
+  void write_row(const BulkRows::Row& row, const std::byte* from) const {
+    if (byte_mask_ != 0xffff) {
+      for (std::uint32_t i = 0; i < row.bytes; ++i)
+        if (byte_mask_ >> i % kBulkChunk & 1) row.host[i] = from[i], row.valid[i] = 0xff;
+      return;
+    }
+    if (rows_.reduce != nullptr)
+      rows_.reduce(row.host, from, row.bytes);
+    else
+      std::memcpy(row.host, from, row.bytes);
+    std::memset(row.valid, 0xff, row.bytes);
+  }
+
   BulkRows rows_;
-  std::uint32_t offset_;
+  std::uint32_t offset_, byte_mask_;
   std::vector<std::byte> data_;
 };
 
@@ -118,8 +130,12 @@ void store_lane(Warp& warp, const Op& op, int lane) {
   const bool tensor = op.element_bytes & kTensorBox;
   const auto place = shared_place(warp, op, shared_address(warp, op, lane), rows.bytes(), tensor ? 128 : kBulkChunk, lane, "copies");
   if (!place || rows.bytes() == 0) return;
-  // What lies outside the tensor is not stored, so it need not hold a value.
-  if (rows.all_inside()) {
+  const std::uint32_t byte_mask = op.element_bytes & kByteMask ? warp.reg32(op.slot[5])[lane] & 0xffff : 0xffff;
+  // What lies outside the tensor, or is masked off, is not stored, so it need not hold a value.
+  if (byte_mask != 0xffff) {
+    for (std::uint32_t i = 0; i < rows.bytes(); ++i)
+      if (byte_mask >> i % kBulkChunk & 1) async_read_shared(warp, op, AsyncKind::kBulk, place->offset + i, 1, lane);
+  } else if (rows.all_inside()) {
     each_shared_range(rows, place->offset, [&](std::uint32_t from, std::uint32_t size) { async_read_shared(warp, op, AsyncKind::kBulk, from, size, lane); });
   } else {
     for (std::size_t i = 0; i < rows.rows.size(); ++i) {
@@ -133,7 +149,7 @@ void store_lane(Warp& warp, const Op& op, int lane) {
     }
   }
   if (op.function != nullptr) rows.reduce = reinterpret_cast<ReduceFunction>(const_cast<void*>(op.function));
-  issue_async(warp, op, AsyncKind::kBulk, lane, std::make_unique<StoreOperation>(std::move(rows), place->offset));
+  issue_async(warp, op, AsyncKind::kBulk, lane, std::make_unique<StoreOperation>(std::move(rows), place->offset, byte_mask));
 }
 
 void between_lane(Warp& warp, const Op& op, int lane) {

@@ -2,7 +2,7 @@
 // "Data Movement and Conversion Instructions: Asynchronous copy").
 //
 // Slots: [1] = shared address (immediate, kAddress64), [2] = global address or that of the tensor map, [3] = mbarrier or, shared to shared,
-// see below, [4] = size, [5] = mask of ctas. Program::displacements[Op::target + 0 and + 1] belong to slots 2 and 3. Op::extra = the
+// see below, [4] = size, [5] = a mask. Program::displacements[Op::target + 0 and + 1] belong to slots 2 and 3. Op::extra = the
 // coordinates, count of them, then count - 2 offsets of im2col. Op::element_bytes = BulkFlags, Op::function = the ReduceFunction of a reduction.
 #pragma once
 
@@ -12,7 +12,8 @@ namespace bsgen::sim {
 
 enum BulkFlags : std::uint8_t {
   kTensorBox = 1,       // slot 2 is a tensor map, extra the coordinates
-  kMulticast = 2,
+  kMulticast = 2,         // of loads: slot 5 = the ctas
+  kByteMask = 2,          // of stores: slot 5 = which bytes of each 16 are written
   kBarrierAddress64 = 4,  // slot 3 has 64 bits
   kSourceAddress64 = 8,   // shared to shared: slot 2 has 64 bits
   kFourRows = 16,         // tile::gather4, tile::scatter4: the coordinates are a column and four rows

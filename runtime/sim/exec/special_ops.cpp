@@ -18,7 +18,7 @@ struct Name {
   Special which;
 };
 // The SM is always number 0, clocks count warp instructions.
-constexpr std::array<Name, 48> kNames = {{
+constexpr std::array<Name, 49> kNames = {{
     {"%tid.x", kTid}, {"%tid.y", kTidY}, {"%tid.z", kTidZ}, {"%ntid.x", kNtid}, {"%ntid.y", kNtidY}, {"%ntid.z", kNtidZ},
     {"%ctaid.x", kCtaid}, {"%ctaid.y", kCtaidY}, {"%ctaid.z", kCtaidZ}, {"%nctaid.x", kNctaid}, {"%nctaid.y", kNctaidY},
     {"%nctaid.z", kNctaidZ}, {"%laneid", kLane}, {"%warpid", kWarpIndex}, {"%nwarpid", kNumWarps}, {"%lanemask_eq", kLanemaskEq},
@@ -28,7 +28,7 @@ constexpr std::array<Name, 48> kNames = {{
     {"%cluster_nctarank", kClusterSize}, {"%clusterid.x", kClusterId}, {"%clusterid.y", kClusterIdY}, {"%clusterid.z", kClusterIdZ},
     {"%nclusterid.x", kNumClusters}, {"%nclusterid.y", kNumClustersY}, {"%nclusterid.z", kNumClustersZ}, {"%cluster_ctaid.x", kClusterCta},
     {"%cluster_ctaid.y", kClusterCtaY}, {"%cluster_ctaid.z", kClusterCtaZ}, {"%cluster_nctaid.x", kClusterDim}, {"%cluster_nctaid.y", kClusterDimY},
-    {"%cluster_nctaid.z", kClusterDimZ}, {"%is_explicit_cluster", kIsExplicitCluster},
+    {"%cluster_nctaid.z", kClusterDimZ}, {"%is_explicit_cluster", kIsExplicitCluster}, {"%current_graph_exec", kZero},
 }};
 
 std::uint64_t special_value(const Warp& warp, Special which, int lane) {
@@ -82,7 +82,10 @@ void special(Warp& warp, const Op& op) {
   for (int lane = 0; lane < kLanes; ++lane) {
     if (!(warp.mask >> lane & 1)) continue;
     const std::uint64_t value = special_value(warp, which, lane);
-    if (op.flags & 1)
+    if (op.flags & 2) {
+      std::uint32_t& predicate = warp.predicate(op.slot[0]);
+      predicate = (predicate & ~(1u << lane)) | static_cast<std::uint32_t>(value) << lane;
+    } else if (op.flags & 1)
       warp.reg64(op.slot[0])[lane] = value;
     else
       warp.reg32(op.slot[0])[lane] = static_cast<std::uint32_t>(value);

@@ -8,7 +8,7 @@
 
 namespace bsgen::sim {
 
-// "%tid.x" and so on; `which` is what goes into Op::immediate. nullptr for an unknown name.
+// "%tid.x" and so on; `which` is what goes into Op::immediate. nullptr for an unknown name. flags: 1 = into 64 bits, 2 = into a predicate.
 Handler special_handler(std::string_view name, std::int64_t& which);
 
 // Op::extra holds the parts, slot[0] the whole; flags 1 = the whole has 64 bits; element_bytes = of a part.

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace bsgen::sim::test {
 
@@ -28,7 +29,7 @@ class Nvrtc {
   bool found() const { return library_ != nullptr; }
   std::string compile(const std::string& source, int arch) { return compile(source, fmt::format("compute_{}", arch)); }
   // Empty where it does not compile; `log` then says why.
-  std::string compile(const std::string& source, const std::string& arch, std::string* log = nullptr) {
+  std::string compile(const std::string& source, const std::string& arch, std::string* log = nullptr, const std::vector<std::string>& more = {}) {
     using Program = void*;
     const auto create = function<int (*)(Program*, const char*, const char*, int, const char**, const char**)>("nvrtcCreateProgram");
     const auto build = function<int (*)(Program, int, const char**)>("nvrtcCompileProgram");
@@ -38,10 +39,11 @@ class Nvrtc {
     Program program = nullptr;
     create(&program, source.c_str(), "kernel.cu", 0, nullptr, nullptr);
     const std::string arch_option = "-arch=" + arch;
-    const char* options[] = {arch_option.c_str(), "-fmad=false", "-lineinfo"};
+    std::vector<const char*> options = {arch_option.c_str(), "-fmad=false", "-lineinfo"};
+    for (const std::string& option : more) options.push_back(option.c_str());
     std::string ptx;
     std::size_t size = 0;
-    if (build(program, 3, options) == 0 && size_of(program, &size) == 0) {
+    if (build(program, static_cast<int>(options.size()), options.data()) == 0 && size_of(program, &size) == 0) {
       ptx.resize(size);
       get(program, ptx.data());
     }

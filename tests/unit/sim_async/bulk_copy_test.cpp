@@ -31,6 +31,24 @@ TEST_CASE("a_bulk_copy_goes_there_and_back") {
   }
 }
 
+TEST_CASE("a_byte_mask_says_which_bytes_of_each_16_a_bulk_store_writes") {
+  for (const Timing timing : {Timing::kEarly, Timing::kLate}) {
+    auto sim = device("sm_100", timing, 1);
+    std::vector<std::uint32_t> in(64), out(64, 0xeeeeeeee);
+    for (std::uint32_t i = 0; i < 64; ++i) in[i] = 0x03020100 + 0x04040404 * (i % 4);
+    const auto a = *sim->allocate(256), b = *sim->allocate(256);
+    REQUIRE(sim->copy_in(a.address(), std::as_bytes(std::span(in))).ok());
+    REQUIRE(sim->copy_in(b.address(), std::as_bytes(std::span(out))).ok());
+    const std::string store = "@%p1 bra E;\nmov.u16 %rs1, 0x8025;\ncp.async.bulk.global.shared::cta.bulk_group.cp_mask [%rd2], [%r2], 256, %rs1;\ncp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;\nE:\n";
+    const Launched launched = launch(*sim, kernel_text(kStart + kLoad + store, ".param .u64 in, .param .u64 out", 100, kShared), {.threads = 32}, {a.address(), b.address()});
+    INFO(launched.status.message());
+    REQUIRE(launched.status.ok());
+    CHECK(launched.report.diagnostics.empty());
+    REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(out)), b.address()).ok());
+    for (std::uint32_t i = 0; i < 64; i += 4) CHECK(std::vector<std::uint32_t>(out.begin() + i, out.begin() + i + 4) == std::vector<std::uint32_t>{0xee02ee00, 0xeeee05ee, 0xeeeeeeee, 0x0feeeeee});
+  }
+}
+
 TEST_CASE("a_bulk_copy_from_shared_to_shared_memory_completes_on_an_mbarrier") {
   for (const Timing timing : {Timing::kEarly, Timing::kLate}) {
     const auto out = run(kSharedToShared, timing);
