@@ -84,7 +84,7 @@ TEST_CASE("a_trace_shows_each_instruction_with_registers_addresses_and_waits") {
   CHECK(store.mask == 0xff);
   CHECK(store.changes.empty());
   CHECK(store.accesses[0].verb == "writes");
-  CHECK(store.accesses[0].objects == std::vector<std::string>{"shared memory"});
+  CHECK(store.accesses[0].objects == std::vector<std::string>{"buffer"});
   CHECK(store.accesses[0].offset[0] == 128);
 
   // The other warp waits there already, so this one passes.

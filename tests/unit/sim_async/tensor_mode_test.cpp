@@ -231,5 +231,34 @@ TEST_CASE("a_box_that_is_multicast_reaches_the_same_place_in_every_cta_of_the_ma
     }
 }
 
+// Each cta of a pair copies a box to itself; both count at the barrier of rank 0.
+TEST_CASE("the_ctas_of_a_pair_may_share_an_mbarrier") {
+  for (const Timing timing : {Timing::kEarly, Timing::kLate}) {
+    Tensor t = make_tensor(TensorType::kU32, {16, 8}, {16, 4}, TensorSwizzle::kNone);
+    auto sim = device("sm_100", timing, 1);
+    const auto memory = *sim->allocate(t.data.size()), out = *sim->allocate(2 * kWords * 4);
+    REQUIRE(sim->copy_in(memory.address(), std::as_bytes(std::span(t.data))).ok());
+    t.config.address = memory.address();
+    const std::string sync = "barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;\n";
+    const std::string body = std::string(kStart) + kFill +
+        "mov.u32 %r4, %cluster_ctarank;\nmul.wide.u32 %rd7, %r4, 16384;\nadd.s64 %rd2, %rd2, %rd7;\nsetp.ne.u32 %p1, %r1, 0;\nsetp.ne.or.u32 %p4, %r4, 0, %p1;\nfence.proxy.async.shared::cta;\n"
+        "@!%p4 mbarrier.init.shared::cta.b64 [%r3], 1;\nfence.mbarrier_init.release.cluster;\n@!%p4 mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%r3], 512;\n" + sync +
+        "mov.u32 %r5, 0;\nmapa.shared::cluster.u32 %r6, %r3, %r5;\nmov.u32 %r10, 0;\nmul.lo.u32 %r11, %r4, 4;\n"
+        "@!%p1 cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.cta_group::2 [%r2], [%rd4, {%r10, %r11}], [%r6];\n"
+        "setp.ne.u32 %p5, %r4, 0;\n@%p5 bra N;\nL:\nmbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 %p2, [%r3], 0;\n@!%p2 bra L;\nN:\n" + sync + kShow + sync;
+    const Launched launched = launch(*sim, kernel_text(body, kParameters, 100, kShared), {.grid_x = 2, .threads = 32, .cluster_x = 2}, parameters(*sim->encode_tensor_map(t.config), out.address()));
+    INFO(launched.status.message());
+    REQUIRE(launched.status.ok());
+    std::vector<std::uint8_t> got(2 * kWords * 4), want;
+    REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(got)), out.address()).ok());
+    for (std::size_t rank = 0; rank < 2; ++rank) {
+      std::vector<std::uint8_t> one = untouched();
+      for (std::size_t y = 0; y < 4; ++y) std::memcpy(one.data() + 64 * y, t.data.data() + (4 * rank + y) * t.config.strides[0], 64);
+      want.insert(want.end(), one.begin(), one.end());
+    }
+    CHECK(got == want);
+  }
+}
+
 }  // namespace
 }  // namespace bsgen::sim::test
