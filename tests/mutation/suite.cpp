@@ -67,7 +67,7 @@ Expected<Baseline> baseline_of(const Subject& subject) {
     for (const sim::Schedule& schedule : subject.schedules) {
       const bool first = schedule == subject.schedules[0];
       BSGEN_ASSIGN(Observation seen, subject.run(subject.ptx, input, schedule, 0));
-      if (!seen.report.diagnostics.empty() || !seen.damage.empty())
+      if (seen.report.failed() || !seen.damage.empty())
         return Status(ErrorCode::kCheckFailed, fmt::format("{}: the unmutated kernel is reported: {}", subject.name,
                                                            seen.damage.empty() ? seen.report.diagnostics[0].message : seen.damage));
       for (const sim::InstructionProfile& instruction : seen.report.instructions)
@@ -114,7 +114,7 @@ bool never_traps(const Subject& subject, const std::string& trapping, const std:
   if (trapping.empty()) return false;
   for (const int input : inputs) {
     const auto seen = subject.run(trapping, input, subject.schedules[0], 4 * baseline.budget(input));
-    if (!seen || !seen->report.diagnostics.empty()) return false;
+    if (!seen || seen->report.failed()) return false;
   }
   return true;
 }
@@ -136,7 +136,7 @@ void judge(const Subject& subject, const std::vector<int>& inputs, const Baselin
       if (!seen->damage.empty()) verdict.evidence = seen->damage;
       if (verdict.right && more_work(seen->report, original.report, subject.spins)) verdict.cause = Cause::kWaste, verdict.evidence = "counters";
       for (const sim::Diagnostic& found : seen->report.diagnostics)
-        if (cause_of(found.kind) < verdict.cause) verdict.cause = cause_of(found.kind), verdict.evidence = found.message;
+        if (found.severity == sim::Severity::kError && cause_of(found.kind) < verdict.cause) verdict.cause = cause_of(found.kind), verdict.evidence = found.message;
       if (verdict.cause != Cause::kSurvived) return;
     }
   }
