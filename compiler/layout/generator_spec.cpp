@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -14,7 +15,7 @@
 namespace bsgen::layout {
 namespace {
 
-enum class KeyType { kInteger, kOdd, kFraction, kSeed };
+enum class KeyType { kInteger, kOdd, kFraction, kSeed, kHex };
 struct Key {
   std::string_view name;
   KeyType type;
@@ -22,9 +23,9 @@ struct Key {
   std::string_view standard = {};  // text used when the key is not given; empty = it must be
 };
 
-constexpr std::array<std::string_view, 12> kNames{
+constexpr std::array<std::string_view, 13> kNames{
     "random", "banded", "blockdiag", "causal", "strided", "butterfly",
-    "bigbird", "longformer", "smallworld", "scalefree", "full", "empty"};
+    "bigbird", "longformer", "smallworld", "scalefree", "full", "empty", "bits"};
 
 std::vector<Key> keys_of(Generator generator) {
   const Key seed{"seed", KeyType::kSeed}, window{"window", KeyType::kOdd, 1}, global{"global", KeyType::kInteger, 0};
@@ -38,6 +39,7 @@ std::vector<Key> keys_of(Generator generator) {
     case Generator::kSmallworld:
       return {{"degree", KeyType::kInteger, 0}, {"rewire", KeyType::kFraction, 0, "0.1"}, seed};
     case Generator::kScalefree: return {{"edges", KeyType::kInteger, 1}, seed};
+    case Generator::kBits: return {{"hex", KeyType::kHex}, {"heads", KeyType::kInteger, 1, "1"}};
     case Generator::kCausal:
     case Generator::kButterfly:
     case Generator::kFull:
@@ -86,6 +88,10 @@ Status set_value(GeneratorSpec& spec, std::string_view generator, const Key& key
       spec.fraction += 0.0;  // -0 is 0
       return {};
     }
+    case KeyType::kHex:
+      if (text.find_first_not_of("0123456789abcdef") != std::string_view::npos) return refuse("digits from 0 to f");
+      spec.hex = text;
+      return {};
     case KeyType::kInteger:
     case KeyType::kOdd: {
       std::int64_t value = 0;
@@ -119,6 +125,15 @@ Status check_fit(const GeneratorSpec& spec, std::string_view name) {
         return invalid(fmt::format("{}: degree is {}, a grid of {} rows allows 0 to {}", name, spec["degree"], spec.rows,
                                    spec.rows));
       return {};
+    case Generator::kBits: {
+      // heads and the grid are each at most 2^31, the product of all three may be more than 64 bits.
+      const std::int64_t blocks = spec.rows * spec.cols;
+      const std::int64_t digits = spec["heads"] > kMaxBlocks / std::max<std::int64_t>(blocks, 1) ? -1 : (spec["heads"] * blocks + 3) / 4;
+      if (static_cast<std::int64_t>(spec.hex.size()) != digits)
+        return invalid(fmt::format("{}: hex has {} digits, {} x {} x {} blocks, four a digit, are {}", name, spec.hex.size(), spec["heads"], spec.rows,
+                                   spec.cols, digits < 0 ? std::string("more than there may be") : std::to_string(digits)));
+      return {};
+    }
     default: return {};
   }
 }

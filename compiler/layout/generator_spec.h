@@ -13,6 +13,7 @@ namespace bsgen::layout {
 
 enum class Generator : std::uint32_t {  // the number is the generator's Philox stream: never renumber
   kRandom = 1, kBanded, kBlockdiag, kCausal, kStrided, kButterfly, kBigbird, kLongformer, kSmallworld, kScalefree, kFull, kEmpty,
+  kBits,
 };
 
 std::span<const std::string_view> generator_names();  // in the order of Generator
@@ -23,6 +24,7 @@ struct GeneratorSpec {
   std::map<std::string, std::int64_t, std::less<>> integers;  // every integer key of the generator
   double fraction = 0;                                        // random: density; smallworld: rewire
   std::uint64_t seed = 0;
+  std::string hex;                                            // bits: the grid, row-major, heads outermost, four blocks a digit
 
   std::int64_t operator[](std::string_view key) const { return integers.find(key)->second; }
 };

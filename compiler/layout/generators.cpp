@@ -188,6 +188,17 @@ Rows scalefree(const GeneratorSpec& s) {
   return of_lists(std::move(lists));
 }
 
+// Bit 8 of a digit is its first block. Bits behind the last block are ignored.
+Rows bits(const GeneratorSpec& s) {
+  return by_rows(s["heads"] * s.rows, [&](std::int64_t i, Rows& rows) {
+    for (std::int64_t j = 0; j < s.cols; ++j) {
+      const std::int64_t bit = i * s.cols + j;
+      const char digit = s.hex[static_cast<std::size_t>(bit / 4)];
+      if ((digit <= '9' ? digit - '0' : digit - 'a' + 10) & 8 >> bit % 4) rows.add(j);
+    }
+  });
+}
+
 Rows make(const GeneratorSpec& s) {
   switch (s.generator) {
     case Generator::kRandom: return random(s);
@@ -203,6 +214,7 @@ Rows make(const GeneratorSpec& s) {
     case Generator::kFull:
       return by_rows(s.rows, [&](std::int64_t, Rows& rows) { rows.add_range(0, s.cols); });
     case Generator::kEmpty: return by_rows(s.rows, [](std::int64_t, Rows&) {});
+    case Generator::kBits: return bits(s);
   }
   return {};
 }
@@ -210,11 +222,12 @@ Rows make(const GeneratorSpec& s) {
 }  // namespace
 
 Expected<Layout> generate(const GeneratorSpec& spec, BlockShape block, MatrixSize size) {
+  const std::int64_t heads = spec.generator == Generator::kBits ? spec["heads"] : 1;
   // Before a gigabyte is filled: the grid may still be no layout for this block.
-  BSGEN_TRY(check_shape(1, spec.rows, spec.cols, block, size));
+  BSGEN_TRY(check_shape(heads, spec.rows, spec.cols, block, size));
   return within_memory([&]() -> Expected<Layout> {
     const Rows rows = make(spec);
-    return Layout::from_bsr(rows.offsets, rows.cols, spec.cols, block, 1, size);
+    return Layout::from_bsr(rows.offsets, rows.cols, spec.cols, block, heads, size);
   });
 }
 

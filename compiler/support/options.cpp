@@ -57,6 +57,12 @@ Expected<std::vector<std::string>> parse_dump(std::string_view text) {
   return dump;
 }
 
+Expected<bool> parse_switch(std::string_view variable, std::string_view text) {
+  if (text == "on") return true;
+  if (text == "off") return false;
+  return refuse(variable, text, "on|off");
+}
+
 Expected<LogLevel> parse_log(std::string_view text) {
   if (text == "error") return LogLevel::kError;
   if (text == "warning") return LogLevel::kWarning;
@@ -86,6 +92,8 @@ Expected<Environment> Environment::read() {
   Environment environment;
   environment.device = get("BSGEN_DEVICE", "auto");
   environment.cache_dir = get("BSGEN_CACHE_DIR", "");
+  environment.bundle = get("BSGEN_BUNDLE", "");
+  BSGEN_ASSIGN(environment.jit, parse_switch("BSGEN_JIT", get("BSGEN_JIT", "on")));
   environment.cuda_dir = get("BSGEN_CUDA_DIR", "");
   environment.template_dir = get("BSGEN_TEMPLATE_DIR", "");
   environment.dump_dir = get("BSGEN_DUMP_DIR", ".");

@@ -25,14 +25,16 @@ namespace bsgen {
 struct EngineOptions {
   std::string cache_dir{};      // empty: Environment's, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
   bool disk_cache = true;       // false: memory only
+  std::string bundle{};         // kernels compiled ahead of time (bsgen bundle), looked up before cache_dir; empty: Environment's
+  std::optional<bool> jit{};    // false: never compile, a miss is kMissing and names the request; not given: Environment's
   std::string cuda_dir{};       // empty: Environment's
   std::size_t memory_entries = 16384;
   Logger logger{};              // empty: silent
 };
 
 // Where a kernel came from and what each stage took.
-enum class KernelOrigin : std::uint8_t { kMemory, kDisk, kCompiled };
-std::string_view name(KernelOrigin origin);  // "memory", "disk", "compiled"
+enum class KernelOrigin : std::uint8_t { kMemory, kDisk, kCompiled, kBundle };
+std::string_view name(KernelOrigin origin);  // "memory", "disk", "compiled", "bundle"
 
 struct CompileReport {
   KernelOrigin origin = KernelOrigin::kCompiled;
@@ -42,6 +44,7 @@ struct CompileReport {
 
 struct CacheStats {
   std::uint64_t entries = 0, bytes = 0, hits_memory = 0, hits_disk = 0, misses = 0, compiles = 0, corrupt = 0;
+  std::uint64_t hits_bundle = 0;
 };
 
 class Engine {

@@ -35,6 +35,8 @@ using Logger = std::function<void(LogLevel, std::string_view)>;
 struct Environment {
   std::string device = "auto";
   std::string cache_dir;
+  std::string bundle;
+  bool jit = true;
   std::string cuda_dir;
   std::string template_dir;
   std::vector<std::string> dump;

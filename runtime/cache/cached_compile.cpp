@@ -1,38 +1,78 @@
 #include "runtime/cache/cached_compile.h"
 
+#include <chrono>
+#include <sstream>
+
+#include "compiler/codegen/generate.h"
+#include "compiler/plan/choose.h"
+#include "runtime/bundle/bundle_tier.h"
 #include "runtime/cache/kernel_store.h"
 #include "runtime/cache/prepare.h"
 
 namespace bsgen::runtime {
 namespace {
 
-// What was left open in the options, filled in from the environment.
-Status complete(CacheOptions& cache, CompileOptions& options) {
+// Options and environment put together.
+struct Where {
+  CacheOptions cache;
+  CompileOptions options;
+  std::optional<BundleTier> bundle;
+};
+
+Status complete(Where& where) {
   BSGEN_ASSIGN(const Environment environment, Environment::read());
-  if (cache.directory.empty()) cache.directory = environment.cache_dir;
-  if (cache.cuda_dir.empty()) cache.cuda_dir = environment.cuda_dir;
-  if (options.template_dir.empty()) options.template_dir = environment.template_dir;
+  if (where.cache.directory.empty()) where.cache.directory = environment.cache_dir;
+  if (where.cache.cuda_dir.empty()) where.cache.cuda_dir = environment.cuda_dir;
+  if (where.options.template_dir.empty()) where.options.template_dir = environment.template_dir;
+  if (where.cache.use_bundle) where.bundle.emplace(environment.bundle, environment.jit, where.cache.logger);
   return {};
 }
 
-Expected<CompiledKernel> finish(Prepared prepared, const CacheOptions& cache,
-                                CompileReport* report) {
+Expected<KernelStore::Result> image_of(const Prepared& prepared, const CacheOptions& cache) {
   KernelStore store({.memory = false,
                      .disk = cache.enabled,
                      .directory = cache_directory(cache.directory),
                      .logger = cache.logger});
-  BSGEN_ASSIGN(const KernelStore::Result result, store.get(prepared.key, about(prepared.plan), [&] {
-    return compile_image(prepared);
-  }));
+  return store.get(prepared.key, about(prepared.plan), [&] { return compile_image(prepared); });
+}
+
+std::string text_of(const plan::KernelPlan& plan) {
+  std::ostringstream out;
+  plan.dump(out);
+  return out.str();
+}
+
+// The bundle's kernel of this very plan. Its source is written again, for whoever wants to read it.
+Expected<std::optional<CompiledKernel>> from_bundle(const Layout& layout, const plan::KernelPlan& plan, Where& where, CompileReport* report) {
+  BSGEN_ASSIGN(std::optional<BundledKernel> found, where.bundle->find(layout, plan.problem, where.options, plan.arch, BundleFit::kExact));
+  if (!found || text_of(found->plan) != text_of(plan)) return std::optional<CompiledKernel>();
+  plan::Schedule schedule = plan::make_schedule(plan, layout);
+  BSGEN_ASSIGN(codegen::KernelSource source, codegen::generate(plan, schedule, layout, where.options));
+  if (report) *report = {KernelOrigin::kBundle, KernelKey(found->entry.key).hex()};
+  return std::optional(CompiledKernel{plan, std::move(schedule), std::move(source), std::move(found->entry.image)});
+}
+
+Expected<CompiledKernel> compile_planned(const Layout& layout, plan::KernelPlan plan, Where& where, CompileReport* report) {
+  Status may_compile;
+  if (where.bundle) {
+    BSGEN_ASSIGN(std::optional<CompiledKernel> found, from_bundle(layout, plan, where, report));
+    if (found) return *std::move(found);
+    may_compile = where.bundle->may_compile(layout, plan.problem, where.options, plan.arch, where.cache.mask);
+  }
+  auto prepared = prepare(layout, std::move(plan), where.options, where.cache.cuda_dir);
+  if (!prepared && prepared.status().code() == ErrorCode::kMissing) BSGEN_TRY(may_compile);
+  BSGEN_TRY(prepared);
+  prepared->may_compile = std::move(may_compile);
+  BSGEN_ASSIGN(const KernelStore::Result result, image_of(*prepared, where.cache));
   const bool compiled = result.origin == KernelOrigin::kCompiled;
   if (report) {
-    *report = {result.origin, prepared.key.hex(), prepared.plan_ms, prepared.codegen_ms};
+    *report = {result.origin, prepared->key.hex(), prepared->plan_ms, prepared->codegen_ms};
     report->nvrtc_ms = compiled ? result.image->nvrtc_ms : 0;
     report->assemble_ms = compiled ? result.image->assemble_ms : 0;
   }
-  return CompiledKernel{std::move(prepared.plan),   std::move(prepared.schedule),
-                        std::move(prepared.source), *result.image,
-                        prepared.plan_ms,           prepared.codegen_ms};
+  return CompiledKernel{std::move(prepared->plan),   std::move(prepared->schedule),
+                        std::move(prepared->source), *result.image,
+                        prepared->plan_ms,           prepared->codegen_ms};
 }
 
 }  // namespace
@@ -40,20 +80,32 @@ Expected<CompiledKernel> finish(Prepared prepared, const CacheOptions& cache,
 Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& problem,
                                         const Arch& arch, const CompileOptions& options,
                                         const CacheOptions& cache, CompileReport* report) {
-  CacheOptions where = cache;
-  CompileOptions how = options;
-  BSGEN_TRY(complete(where, how));
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch, how, where.cuda_dir));
-  return finish(std::move(prepared), where, report);
+  Where where{cache, options, {}};
+  BSGEN_TRY(complete(where));
+  const auto begin = std::chrono::steady_clock::now();
+  BSGEN_TRY(problem.validate(layout, arch));
+  BSGEN_ASSIGN(plan::KernelPlan plan, plan::choose(layout, problem, arch, where.options));
+  const double choose_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  auto compiled = compile_planned(layout, std::move(plan), where, report);
+  if (!compiled) return compiled;
+  compiled->plan_ms += choose_ms;
+  if (report) report->plan_ms += choose_ms;
+  return compiled;
 }
 
 Expected<CompiledKernel> cached_compile(const Layout& layout, const plan::KernelPlan& plan,
                                         const CacheOptions& cache, CompileReport* report) {
-  CacheOptions where = cache;
-  CompileOptions how = plan.options;
-  BSGEN_TRY(complete(where, how));
-  BSGEN_ASSIGN(Prepared prepared, prepare(layout, plan, how, where.cuda_dir));
-  return finish(std::move(prepared), where, report);
+  Where where{cache, plan.options, {}};
+  BSGEN_TRY(complete(where));
+  return compile_planned(layout, plan, where, report);
+}
+
+Expected<CachedEntry> cached_entry(const Layout& layout, const plan::KernelPlan& plan, const CacheOptions& cache) {
+  Where where{cache, plan.options, {}};
+  BSGEN_TRY(complete(where));
+  BSGEN_ASSIGN(const Prepared prepared, prepare(layout, plan, where.options, where.cache.cuda_dir));
+  BSGEN_ASSIGN(const KernelStore::Result result, image_of(prepared, where.cache));
+  return CachedEntry{plan, {prepared.key.record, *result.image, about(plan)}, result.origin};
 }
 
 }  // namespace bsgen::runtime

@@ -7,6 +7,7 @@
 
 #include "bsgen/compiler.h"
 #include "bsgen/engine.h"
+#include "runtime/cache/entry.h"
 
 namespace bsgen::runtime {
 
@@ -15,6 +16,9 @@ struct CacheOptions {
       {};               // empty: BSGEN_CACHE_DIR, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
   bool enabled = true;  // false: compile, and neither read nor write a cache
   std::string cuda_dir = {};  // empty: BSGEN_CUDA_DIR, then the usual places
+  // BSGEN_BUNDLE is looked up first and BSGEN_JIT=off obeyed, unless this is false: for whoever makes bundles.
+  bool use_bundle = true;
+  std::string mask = {};      // MASK and its options as the caller wrote them, for the message of a miss with jit off; empty: spelled out
   Logger logger = {};         // warnings about the cache; empty: silent
 };
 
@@ -27,5 +31,13 @@ Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& pro
 // The same from a plan that somebody kept, which must belong to the layout (plan::check_against).
 Expected<CompiledKernel> cached_compile(const Layout& layout, const plan::KernelPlan& plan,
                                         const CacheOptions& cache, CompileReport* report = nullptr);
+
+// The same for a bundle: the kernel as the cache keeps it, which is what the bundle will hold.
+struct CachedEntry {
+  plan::KernelPlan plan;
+  Entry entry;
+  KernelOrigin origin = KernelOrigin::kCompiled;
+};
+Expected<CachedEntry> cached_entry(const Layout& layout, const plan::KernelPlan& plan, const CacheOptions& cache);
 
 }  // namespace bsgen::runtime

@@ -22,6 +22,8 @@ std::string_view name(KernelOrigin origin) {
       return "disk";
     case KernelOrigin::kCompiled:
       return "compiled";
+    case KernelOrigin::kBundle:
+      return "bundle";
   }
   return "?";
 }
@@ -44,6 +46,8 @@ struct Engine::State {
   EngineOptions options;
   Status environment;  // what is wrong with the BSGEN_* variables
   std::string template_dir;
+  BundleTier bundle;
+  std::atomic<std::uint64_t> hits_bundle{0};
   KernelStore store;
   MemoryCache<Kernel> kernels;
   SingleFlight<Digest, Loaded, DigestHash> flights;
@@ -51,6 +55,8 @@ struct Engine::State {
   State(EngineOptions given, const Expected<Environment>& variables)
       : options(std::move(given)),
         environment(variables.status()),
+        bundle(!options.bundle.empty() || !variables ? options.bundle : variables->bundle,
+               options.jit.value_or(!variables || variables->jit), options.logger),
         store({.memory = true,
                .disk = options.disk_cache,
                .directory =
@@ -78,9 +84,14 @@ struct Engine::State {
     }
     if (request.native) return load_native(request.device, *request.native, request.id);
     const Prepared& prepared = request.prepared;
-    BSGEN_ASSIGN(
-        const KernelStore::Result result,
-        store.get(prepared.key, about(prepared.plan), [&] { return compile_image(prepared); }));
+    KernelStore::Result result{prepared.bundled, KernelOrigin::kBundle};
+    if (prepared.bundled) {
+      hits_bundle.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      BSGEN_ASSIGN(
+          result,
+          store.get(prepared.key, about(prepared.plan), [&] { return compile_image(prepared); }));
+    }
     BSGEN_ASSIGN(Kernel kernel,
                  load_kernel(request.device, prepared.plan, prepared.schedule, *result.image));
     kernels.insert(request.id, std::make_shared<const Kernel>(kernel));
@@ -136,7 +147,7 @@ Expected<Engine::Request> Engine::request(const Layout& layout, const Problem& p
   CompileOptions completed = options;
   if (completed.template_dir.empty()) completed.template_dir = state_->template_dir;
   BSGEN_ASSIGN(Prepared prepared, prepare(layout, problem, arch.value_or(device->info().arch),
-                                          completed, state_->options.cuda_dir));
+                                          completed, state_->options.cuda_dir, &state_->bundle));
   const Digest id = request_id(prepared, *device);
   return Request(std::make_shared<const Request::Data>(
       Request::Data{std::move(device), std::move(prepared), id, std::nullopt}));
@@ -172,7 +183,9 @@ Expected<Kernel> Engine::kernel(const Layout& layout, const Problem& problem,
 }
 
 CacheStats Engine::stats() const {
-  return state_->store.stats();
+  CacheStats stats = state_->store.stats();
+  stats.hits_bundle = state_->hits_bundle;
+  return stats;
 }
 
 }  // namespace bsgen

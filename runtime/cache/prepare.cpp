@@ -33,20 +33,44 @@ Expected<Prepared> prepare(const Layout& layout, plan::KernelPlan plan,
                   std::move(toolchain), std::move(key),      plan_ms,           codegen_ms};
 }
 
+namespace {
+
+Prepared of_bundle(const Layout& layout, BundledKernel kernel, Clock::time_point begin) {
+  plan::Schedule schedule = plan::make_schedule(kernel.plan, layout);
+  codegen::KernelSource source;
+  source.entry = kernel.entry.image.entry;
+  Prepared prepared{std::move(kernel.plan), std::move(schedule), std::move(source), {}, {}, KernelKey(std::move(kernel.entry.key))};
+  prepared.bundled = std::make_shared<const KernelImage>(std::move(kernel.entry.image));
+  prepared.plan_ms = ms_since(begin);
+  return prepared;
+}
+
+}  // namespace
+
 Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const Arch& arch,
-                           const CompileOptions& options, const std::string& cuda_dir) {
+                           const CompileOptions& options, const std::string& cuda_dir,
+                           BundleTier* bundle) {
   return within_memory("plan: not enough memory for the schedule of this mask; use larger blocks or fewer", [&]() -> Expected<Prepared> {
     const auto begin = Clock::now();
     BSGEN_TRY(problem.validate(layout, arch));
+    if (bundle) {
+      BSGEN_ASSIGN(std::optional<BundledKernel> found, bundle->find(layout, problem, options, arch, BundleFit::kRunsOn));
+      if (found) return of_bundle(layout, *std::move(found), begin);
+    }
+    Status may_compile = bundle ? bundle->may_compile(layout, problem, options, arch) : Status();
     BSGEN_ASSIGN(plan::KernelPlan plan, plan::choose(layout, problem, arch, options));
     const double choose_ms = ms_since(begin);
-    BSGEN_ASSIGN(Prepared prepared, prepare(layout, std::move(plan), options, cuda_dir));
-    prepared.plan_ms += choose_ms;
+    auto prepared = prepare(layout, std::move(plan), options, cuda_dir);
+    if (!prepared && prepared.status().code() == ErrorCode::kMissing) BSGEN_TRY(may_compile);  // which says more than that NVRTC is missing
+    if (!prepared) return prepared;
+    prepared->plan_ms += choose_ms;
+    prepared->may_compile = std::move(may_compile);
     return prepared;
   });
 }
 
 Expected<KernelImage> compile_image(const Prepared& prepared) {
+  BSGEN_TRY(prepared.may_compile);
   BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(prepared.cuda_dir));
   // Else the image would be kept under the key of another compiler.
   if (!(identity(nvrtc::info(*toolchain), prepared.plan.arch) == prepared.toolchain))

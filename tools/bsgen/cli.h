@@ -24,6 +24,7 @@ void add_view(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_mask(CLI::App& app, Action& action);
 void add_cache(CLI::App& app, Action& action);
+void add_bundle(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 
 // MASK and the options of every verb that reads one (DESIGN section 8): --block --size --keep --elements --seed.
@@ -47,6 +48,10 @@ struct PlanArguments {
   std::string cache_dir;
 };
 void add_plan_arguments(CLI::App& verb, PlanArguments& arguments);
+// Those of them that choose the kernel: what a line of a bundle's list may hold.
+void add_request_arguments(CLI::App& verb, PlanArguments& arguments);
+// MASK with its options, and --plan, as such a line holds them.
+std::string mask_words(const PlanArguments& arguments);
 
 struct PlanRequest {
   Layout layout;

@@ -42,6 +42,7 @@ void add_verbs(CLI::App& app, Action& action) {
   add_bench(app, action);
   add_mask(app, action);
   add_cache(app, action);
+  add_bundle(app, action);
   add_doctor(app, action);
 }
 

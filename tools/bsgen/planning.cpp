@@ -8,6 +8,7 @@
 
 #include "compiler/epilogue/epilogue.h"
 #include "compiler/plan/choose.h"
+#include "runtime/bundle/request.h"
 #include "tools/bsgen/cli.h"
 
 namespace bsgen::cli {
@@ -110,7 +111,7 @@ Status fits(const std::string& file, const plan::KernelPlan& plan, const Layout&
 
 }  // namespace
 
-void add_plan_arguments(CLI::App& verb, PlanArguments& a) {
+void add_request_arguments(CLI::App& verb, PlanArguments& a) {
   add_mask_arguments(verb, a.mask);
   const auto group = [](CLI::Option* option, const char* name) { option->group(name); };
   group(verb.add_option("--op", a.op,
@@ -162,6 +163,11 @@ void add_plan_arguments(CLI::App& verb, PlanArguments& a) {
   group(verb.add_flag("--batch-invariant", a.batch_invariant,
                       "one order of arithmetic over all plans of the layout"),
         "Plan");
+}
+
+void add_plan_arguments(CLI::App& verb, PlanArguments& a) {
+  add_request_arguments(verb, a);
+  const auto group = [](CLI::Option* option, const char* name) { option->group(name); };
   group(verb.add_flag("--no-cache", a.no_cache, "neither read nor write the kernel cache"),
         "Cache");
   group(verb.add_option("--cache-dir", a.cache_dir,
@@ -172,6 +178,19 @@ void add_plan_arguments(CLI::App& verb, PlanArguments& a) {
   group(
       verb.add_flag("--json", a.json, "print one JSON object on standard output and nothing else"),
       "Output");
+}
+
+std::string mask_words(const PlanArguments& a) {
+  const MaskArguments& mask = a.mask;
+  std::string text = runtime::quote_word(mask.mask);
+  const auto add = [&text](std::string_view option, const std::string& value) { text += fmt::format(" {} {}", option, value); };
+  if (!mask.block.empty()) add("--block", mask.block);
+  if (!mask.size.empty()) add("--size", mask.size);
+  if (mask.keep) add("--keep", fmt::format("{}", *mask.keep));
+  if (mask.elements) text += " --elements";
+  if (mask.seed) add("--seed", std::to_string(*mask.seed));
+  if (!a.plan_file.empty()) add("--plan", runtime::quote_word(a.plan_file));
+  return text;
 }
 
 Expected<PlanRequest> resolve(const PlanArguments& a, const Device* device) {

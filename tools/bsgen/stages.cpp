@@ -41,6 +41,7 @@ Expected<Imaged> make_image(const PlanArguments& arguments, const PlanRequest& r
   cache.enabled = !arguments.no_cache;
   cache.cuda_dir = environment().cuda_dir;
   cache.logger = standard_error_logger();
+  cache.mask = mask_words(arguments);
   Imaged imaged;
   BSGEN_ASSIGN(CompiledKernel compiled,
                runtime::cached_compile(request.layout, planned.plan, cache, &imaged.report));

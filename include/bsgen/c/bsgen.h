@@ -151,6 +151,9 @@ BSGEN_API const void* bsgen_blob_data(const bsgen_blob* blob); /* followed by a 
 BSGEN_API size_t bsgen_blob_size(const bsgen_blob* blob);
 BSGEN_API void bsgen_blob_release(bsgen_blob* blob);
 
+/* The text form, HASH.layout of a message: a file of it is a mask. */
+BSGEN_API bsgen_status bsgen_layout_get_text(const bsgen_layout* layout, bsgen_blob** text);
+
 typedef int32_t bsgen_emit_what;
 enum { BSGEN_EMIT_PLAN = 0, BSGEN_EMIT_CUDA = 1, BSGEN_EMIT_PTX = 2, BSGEN_EMIT_CUBIN = 3 };
 
@@ -199,6 +202,8 @@ typedef struct bsgen_engine_options {
   uint64_t memory_entries;     /* 0: 16384 */
   void (*log)(void* user, bsgen_log_level level, const char* message); /* from any thread; NULL: silent */
   void* log_user;
+  const char* bundle;          /* kernels made by `bsgen bundle`, looked up before the cache; NULL: BSGEN_BUNDLE */
+  bsgen_switch jit;            /* off: never compile; a miss is BSGEN_E_MISSING and names the request. Default: BSGEN_JIT, else on */
 } bsgen_engine_options;
 
 BSGEN_API bsgen_status bsgen_engine_create(const bsgen_engine_options* options, bsgen_engine** engine);
@@ -206,21 +211,32 @@ BSGEN_API void bsgen_engine_release(bsgen_engine* engine);
 
 typedef struct bsgen_engine_stats {
   size_t struct_size;
-  uint64_t entries, bytes, hits_memory, hits_disk, misses, compiles, corrupt;
+  uint64_t entries, bytes, hits_memory, hits_disk, misses, compiles, corrupt, hits_bundle;
 } bsgen_engine_stats;
 
 BSGEN_API bsgen_status bsgen_engine_get_stats(const bsgen_engine* engine, bsgen_engine_stats* stats);
+
+/* What a bundle holds; an engine opens its own. Needs neither driver nor NVRTC. */
+typedef struct bsgen_bundle bsgen_bundle;
+BSGEN_API bsgen_status bsgen_bundle_open(const char* path, bsgen_bundle** bundle);
+BSGEN_API size_t bsgen_bundle_size(const bsgen_bundle* bundle);
+BSGEN_API const char* bsgen_bundle_digest(const bsgen_bundle* bundle); /* SHA-256 in hex, which pins every byte of the file */
+/* The request of a kernel as a line of the list that `bsgen bundle` compiles; NULL past the end. */
+BSGEN_API const char* bsgen_bundle_request(const bsgen_bundle* bundle, size_t index);
+/* Checks every kernel: BSGEN_E_CHECK_FAILED names the first that is damaged. */
+BSGEN_API bsgen_status bsgen_bundle_verify(const bsgen_bundle* bundle);
+BSGEN_API void bsgen_bundle_release(bsgen_bundle* bundle);
 
 /* ---- Kernels ---- */
 
 typedef struct bsgen_kernel bsgen_kernel;
 
-/* From memory, disk or the compilers. Threads that ask for one kernel at once cause one compile. */
+/* From memory, the bundle, disk or the compilers. Threads that ask for one kernel at once cause one compile. */
 BSGEN_API bsgen_status bsgen_engine_get_kernel(bsgen_engine* engine, const bsgen_layout* layout, const bsgen_problem* problem,
                                                const bsgen_compile_options* options, bsgen_device* device, bsgen_kernel** kernel);
 
 typedef int32_t bsgen_origin;
-enum { BSGEN_FROM_MEMORY = 0, BSGEN_FROM_DISK = 1, BSGEN_COMPILED = 2 };
+enum { BSGEN_FROM_MEMORY = 0, BSGEN_FROM_DISK = 1, BSGEN_COMPILED = 2, BSGEN_FROM_BUNDLE = 3 };
 
 typedef struct bsgen_kernel_info {
   size_t struct_size;

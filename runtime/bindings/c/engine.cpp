@@ -33,6 +33,10 @@ bsgen_status bsgen_engine_create(const bsgen_engine_options* options, bsgen_engi
     BSGEN_ASSIGN(how.disk_cache, is_on(given.disk_cache, true));
     how.cuda_dir = text(given.cuda_dir);
     if (given.memory_entries != 0) how.memory_entries = given.memory_entries;
+    how.bundle = text(given.bundle);
+    if (given.jit != BSGEN_SWITCH_DEFAULT) {
+      BSGEN_ASSIGN(how.jit, is_on(given.jit, true));
+    }
     how.logger = logger(given.log, given.log_user);
     *engine = new bsgen_engine{Engine(std::move(how))};
     return {};
@@ -53,6 +57,7 @@ bsgen_status bsgen_engine_get_stats(const bsgen_engine* engine, bsgen_engine_sta
     facts.misses = counted.misses;
     facts.compiles = counted.compiles;
     facts.corrupt = counted.corrupt;
+    facts.hits_bundle = counted.hits_bundle;
     return write_struct(stats, facts, "bsgen_engine_stats");
   });
 }

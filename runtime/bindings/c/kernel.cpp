@@ -65,7 +65,8 @@ bsgen_status bsgen_kernel_get_info(const bsgen_kernel* kernel, bsgen_kernel_info
   });
 }
 static_assert(static_cast<int>(Tier::kAuto) == BSGEN_TIER_AUTO && static_cast<int>(Tier::kTable) == BSGEN_TIER_TABLE);
-static_assert(static_cast<int>(KernelOrigin::kMemory) == BSGEN_FROM_MEMORY && static_cast<int>(KernelOrigin::kCompiled) == BSGEN_COMPILED);
+static_assert(static_cast<int>(KernelOrigin::kMemory) == BSGEN_FROM_MEMORY && static_cast<int>(KernelOrigin::kCompiled) == BSGEN_COMPILED &&
+              static_cast<int>(KernelOrigin::kBundle) == BSGEN_FROM_BUNDLE);
 
 void bsgen_kernel_release(bsgen_kernel* kernel) { delete kernel; }
 

@@ -1,3 +1,4 @@
+#include <sstream>
 #include <utility>
 
 #include "runtime/bindings/c/handles.h"
@@ -101,6 +102,17 @@ bsgen_status bsgen_layout_get_info(const bsgen_layout* layout, bsgen_layout_info
     facts.hash_high = value.hash().high;
     facts.hash_low = value.hash().low;
     return write_struct(info, facts, "bsgen_layout_info");
+  });
+}
+
+bsgen_status bsgen_layout_get_text(const bsgen_layout* layout, bsgen_blob** text) {
+  return guard([&]() -> Status {
+    BSGEN_TRY(require(layout, "bsgen_layout_get_text", "layout"));
+    BSGEN_TRY(require(text, "bsgen_layout_get_text", "text"));
+    std::ostringstream out;
+    layout->value.dump(out);
+    *text = new bsgen_blob{out.str()};
+    return {};
   });
 }
 

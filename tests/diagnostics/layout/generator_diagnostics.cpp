@@ -10,8 +10,8 @@ std::string refused(const std::string& mask, const bsgen::MaskOptions& options =
 }  // namespace
 
 TEST_CASE("an_unknown_generator_is_answered_with_the_nearest") {
-  CHECK(refused("bander:8x8:width=3") == "mask: generator \"bander\" is unknown; did you mean banded? There are random, banded, blockdiag, causal, strided, butterfly, bigbird, longformer, smallworld, scalefree, full, empty");
-  CHECK(refused("cuasal:8x8") == "mask: generator \"cuasal\" is unknown; did you mean causal? There are random, banded, blockdiag, causal, strided, butterfly, bigbird, longformer, smallworld, scalefree, full, empty");
+  CHECK(refused("bander:8x8:width=3") == "mask: generator \"bander\" is unknown; did you mean banded? There are random, banded, blockdiag, causal, strided, butterfly, bigbird, longformer, smallworld, scalefree, full, empty, bits");
+  CHECK(refused("cuasal:8x8") == "mask: generator \"cuasal\" is unknown; did you mean causal? There are random, banded, blockdiag, causal, strided, butterfly, bigbird, longformer, smallworld, scalefree, full, empty, bits");
 }
 
 TEST_CASE("keys_that_a_generator_does_not_have_are_answered_with_those_it_has") {

@@ -7,7 +7,7 @@ namespace bsgen::test {
 namespace {
 
 const char* const kVerbs[] = {"compile", "explain", "run",   "view",
-                              "bench",   "mask",    "cache", "doctor"};
+                              "bench",   "mask",    "cache", "doctor", "bundle"};
 
 TEST_CASE("help_lists_every_verb_the_exit_statuses_and_every_variable") {
   const ToolResult help = run_tool("--help");
