@@ -26,7 +26,7 @@ struct EngineOptions {
   std::string cache_dir{};      // empty: Environment's, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
   bool disk_cache = true;       // false: memory only
   std::string bundle{};         // kernels compiled ahead of time (bsgen bundle), looked up before cache_dir; empty: Environment's
-  std::optional<bool> jit{};    // false: never compile, a miss is kMissing and names the request; not given: Environment's
+  std::optional<bool> jit{};    // false: never call NVRTC, a miss is kMissing and names the request; not given: Environment's
   std::string cuda_dir{};       // empty: Environment's
   std::size_t memory_entries = 16384;
   Logger logger{};              // empty: silent

@@ -203,7 +203,7 @@ typedef struct bsgen_engine_options {
   void (*log)(void* user, bsgen_log_level level, const char* message); /* from any thread; NULL: silent */
   void* log_user;
   const char* bundle;          /* kernels made by `bsgen bundle`, looked up before the cache; NULL: BSGEN_BUNDLE */
-  bsgen_switch jit;            /* off: never compile; a miss is BSGEN_E_MISSING and names the request. Default: BSGEN_JIT, else on */
+  bsgen_switch jit;            /* off: never call NVRTC; a miss is BSGEN_E_MISSING and names the request. Default: BSGEN_JIT, else on */
 } bsgen_engine_options;
 
 BSGEN_API bsgen_status bsgen_engine_create(const bsgen_engine_options* options, bsgen_engine** engine);

@@ -43,6 +43,10 @@ TEST_CASE("grids_that_a_generator_cannot_make") {
   CHECK(refused("empty:99999999x1") == "layout: 3199999968 rows of elements, the limit is 2147483648");
   CHECK(refused("butterfly:12x16") == "mask: generator butterfly: grid of 12 x 16, both sides must be powers of two");
   CHECK(refused("scalefree:8x9:edges=2") == "mask: generator scalefree: grid of 8 x 9, it must be square");
+  CHECK(refused("bits:4x4:hex=f0a") == "mask: generator bits: hex has 3 digits, 1 x 4 x 4 blocks, four a digit, are 4");
+  CHECK(refused("bits:2x3:heads=2,hex=f0a1") == "mask: generator bits: hex has 4 digits, 2 x 2 x 3 blocks, four a digit, are 3");
+  CHECK(refused("bits:2x2:hex=G") == "mask: generator bits: hex is \"G\", give digits from 0 to f");
+  CHECK(refused("bits:2x2") == "mask: generator bits: hex is missing; the keys of bits are hex, heads (1 if not given)");
   CHECK(refused("scalefree:8x8:edges=8") == "mask: generator scalefree: edges is 8, a grid of 8 x 8 allows 1 to 7");
   CHECK(refused("smallworld:8x8:degree=9") == "mask: generator smallworld: degree is 9, a grid of 8 rows allows 0 to 8");
 }

@@ -24,6 +24,7 @@ TEST_CASE("generators_give_the_same_layout_on_every_machine") {
   CHECK(hash("scalefree:64x64:edges=3,seed=7") == "9e81a50b838c0c2f7a7c93290558c190");
   CHECK(hash("full:16x16") == "e19bccd8e556875f0e735432994d601d");
   CHECK(hash("empty:16x16") == "a646219bbcbd300d1884ebaae263e51f");
+  CHECK(hash("bits:6x5:heads=2,hex=c3a5f00d1234567") == "0cd9e3e58525ab2cef80e93055285914");
 }
 
 TEST_CASE("block_size_and_heads_are_part_of_the_hash") {
