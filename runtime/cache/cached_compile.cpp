@@ -45,7 +45,9 @@ std::string text_of(const plan::KernelPlan& plan) {
 // The bundle's kernel of this very plan. Its source is written again, for whoever wants to read it.
 Expected<std::optional<CompiledKernel>> from_bundle(const Layout& layout, const plan::KernelPlan& plan, Where& where, CompileReport* report) {
   BSGEN_ASSIGN(std::optional<BundledKernel> found, where.bundle->find(layout, plan.problem, where.options, plan.arch, BundleFit::kExact));
-  if (!found || text_of(found->plan) != text_of(plan)) return std::optional<CompiledKernel>();
+  if (!found) return std::optional<CompiledKernel>();
+  found->plan.problem = plan.problem;  // the same problem, or it would not have been found; its epilogue may be spelled another way
+  if (text_of(found->plan) != text_of(plan)) return std::optional<CompiledKernel>();
   plan::Schedule schedule = plan::make_schedule(plan, layout);
   BSGEN_ASSIGN(codegen::KernelSource source, codegen::generate(plan, schedule, layout, where.options));
   if (report) *report = {KernelOrigin::kBundle, KernelKey(found->entry.key).hex()};
