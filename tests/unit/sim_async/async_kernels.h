@@ -11,10 +11,10 @@
 namespace bsgen::sim::test {
 
 // Thread in %r1, buffer in %r2, mbarrier in %r3, rank in the cluster in %r4, `in` in %rd1, `out` in %rd2.
-inline std::string async_kernel(const std::string& body) {
+inline std::string async_kernel(const std::string& body, int target = 90) {
   return kernel_text(
       "ld.param.u64 %rd1, [in];\nld.param.u64 %rd2, [out];\nmov.u32 %r1, %tid.x;\nmov.u32 %r2, buffer;\nmov.u32 %r3, bar;\nmov.u32 %r4, %cluster_ctarank;\n" + body,
-      ".param .u64 in, .param .u64 out", 90, ".shared .align 128 .b8 buffer[1024];\n.shared .align 8 .b8 bar[8];");
+      ".param .u64 in, .param .u64 out", target, ".shared .align 128 .b8 buffer[1024];\n.shared .align 8 .b8 bar[8];");
 }
 inline const std::string kClusterSync = "barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;\n";
 

@@ -40,7 +40,7 @@ TEST_CASE("a_byte_mask_says_which_bytes_of_each_16_a_bulk_store_writes") {
     REQUIRE(sim->copy_in(a.address(), std::as_bytes(std::span(in))).ok());
     REQUIRE(sim->copy_in(b.address(), std::as_bytes(std::span(out))).ok());
     const std::string store = "@%p1 bra E;\nmov.u16 %rs1, 0x8025;\ncp.async.bulk.global.shared::cta.bulk_group.cp_mask [%rd2], [%r2], 256, %rs1;\ncp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;\nE:\n";
-    const Launched launched = launch(*sim, kernel_text(kStart + kLoad + store, ".param .u64 in, .param .u64 out", 100, kShared), {.threads = 32}, {a.address(), b.address()});
+    const Launched launched = launch(*sim, async_kernel(kBulkLoad + store, 100), {.threads = 32}, {a.address(), b.address()});
     INFO(launched.status.message());
     REQUIRE(launched.status.ok());
     CHECK(launched.report.diagnostics.empty());
