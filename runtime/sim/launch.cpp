@@ -5,6 +5,7 @@
 #include <memory>
 #include <thread>
 
+#include "runtime/sim/check/global_checks.h"
 #include "runtime/sim/profile.h"
 
 namespace bsgen::sim {
@@ -16,8 +17,10 @@ LaunchReport run_launch(const LaunchState& state, int num_threads, int max_diagn
   std::atomic<std::uint64_t> next{0};
   std::atomic<std::uint64_t> last{num_clusters};  // nothing after one that could not go on
   std::vector<std::unique_ptr<Worker>> workers(threads);
+  std::vector<GlobalOrder> global(threads);
+  for (GlobalOrder& order : global) order.shadow.start(state.tracked, state.program->ordered_ctas);
   // Made here, so that running out of memory is an exception on the calling thread.
-  for (std::unique_ptr<Worker>& worker : workers) worker = std::make_unique<Worker>(state);
+  for (std::size_t i = 0; i < threads; ++i) workers[i] = std::make_unique<Worker>(state, global[i]);
   const auto work = [&](std::size_t index) {
     for (std::uint64_t cluster = next++; cluster < last.load(); cluster = next++) {
       if (workers[index]->run_cluster(cluster)) continue;
@@ -39,6 +42,11 @@ LaunchReport run_launch(const LaunchState& state, int num_threads, int max_diagn
   for (const std::unique_ptr<Worker>& worker : workers) {
     counts.add(worker->counts);
     findings.merge(worker->findings);
+  }
+  if (!state.program->ordered_ctas) {
+    std::vector<const GlobalShadow*> shadows;
+    for (const GlobalOrder& order : global) shadows.push_back(&order.shadow);
+    report_meetings(state, shadows, last.load(), findings);
   }
   report.instructions = make_profile(*state.program, counts);
   report.counters = sum(report.instructions);

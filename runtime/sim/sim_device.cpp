@@ -120,6 +120,28 @@ Status set_cluster(const Program& program, const LaunchConfig& config, const Arc
   return {};
 }
 
+// Memory that the kernel may write: where its parameters point.
+void track_written(const Program& program, LaunchState& state) {
+  std::vector<std::uint64_t> addresses;
+  for (const std::uint32_t offset : program.written.parameters) {
+    TensorMapConfig map;
+    std::uint64_t word = 0;
+    if (offset + sizeof word > state.parameters.size()) continue;
+    std::memcpy(&word, state.parameters.data() + offset, sizeof word);
+    addresses.push_back(word);
+    if (offset + sizeof(TensorMap) <= state.parameters.size() && decode(state.parameters.data() + offset, map)) addresses.push_back(map.address);
+  }
+  for (const std::shared_ptr<Allocation>& allocation : state.memory) {
+    // A pointer may stand a little beside what it is used for.
+    const auto near = [&](std::uint64_t address) { return address + kGapBytes / 2 - allocation->base < allocation->bytes + kGapBytes; };
+    const bool written = program.written.anything || (program.written.variables && allocation->is_variable) || std::any_of(addresses.begin(), addresses.end(), near);
+    allocation->tracked = 0;
+    if (!state.checks || !written || !allocation->writable || allocation->bytes == 0) continue;
+    state.tracked.push_back(allocation.get());
+    allocation->tracked = static_cast<std::uint32_t>(state.tracked.size());
+  }
+}
+
 Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& config, std::span<const std::byte> parameters, Stream) {
   std::lock_guard lock(launch_mutex_);
   report_ = LaunchReport();
@@ -147,9 +169,13 @@ Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& con
   state.parameters.assign(parameters.begin(), parameters.begin() + program.parameter_bytes);
   state.schedule = {options_.timing, options_.seed};
   state.shared_bytes = config.shared_bytes > 0 ? program.dynamic_shared_offset + config.shared_bytes : program.static_shared_bytes;
-  state.instruction_budget = options_.instruction_budget == 0 ? std::uint64_t{1} << 40 : options_.instruction_budget;
+  // Each warp of a large product's cta executes some 2^20 instructions; 2^26 take a second or two.
+  constexpr std::uint64_t kBudgetPerWarp = std::uint64_t{1} << 26;
+  const std::uint64_t num_warps = (config.threads + 31) / 32 * state.cluster_ctas();
+  state.instruction_budget = options_.instruction_budget == 0 ? kBudgetPerWarp * num_warps : options_.instruction_budget;
   state.model = tensor_core_model(options_.arch);
   state.checks = options_.checks;
+  track_written(program, state);
   try {
     std::optional<WarpTrace> trace;
     if (trace_) state.tracer = &trace.emplace(*trace_, state);

@@ -37,7 +37,7 @@ struct SimOptions {
   Timing timing = Timing::kEarly;    // of the schedule
   std::uint64_t seed = 0;
   int num_threads = 0;               // worker threads; 0 = one per core
-  std::uint64_t instruction_budget = 0;  // warp instructions per launch before it counts as a live-lock; 0 = 2^40
+  std::uint64_t instruction_budget = 0;  // of a cluster, in warp instructions: more is a live-lock; 0 = 2^26 for each warp
   int max_diagnostics = 32;          // distinct ones that are kept; counting goes on
   bool checks = true;                // false: races and values that were never written are not looked for, which is faster
 };

@@ -46,14 +46,16 @@ std::vector<Findings::Found> Findings::at(std::uint32_t op) const {
   return found;
 }
 
-std::string place(const Program& program, std::uint32_t op) {
+std::string lines(const Program& program, std::uint32_t op) {
   const ptx::SourceLine& line = program.lines[op];
   std::string cuda;
   if (line.cuda > 0) {
     const bool named = line.cuda_file > 0 && line.cuda_file < static_cast<int>(program.files.size());
     cuda = fmt::format(", {} line {}", named ? program.files[line.cuda_file] : "cuda", line.cuda);
   }
-  return fmt::format("(ptx line {}{}, kernel {})", line.ptx, cuda, program.entry);
+  return fmt::format("ptx line {}{}", line.ptx, cuda);
 }
+
+std::string place(const Program& program, std::uint32_t op) { return fmt::format("({}, kernel {})", lines(program, op), program.entry); }
 
 }  // namespace bsgen::sim

@@ -51,6 +51,8 @@ class Findings {
   std::map<std::pair<std::uint32_t, std::string_view>, Entry> entries_;
 };
 
+// "ptx line 212, kernel.cu line 31"
+std::string lines(const Program& program, std::uint32_t op);
 // "(ptx line 212, kernel.cu line 31, kernel bsgen_fprop)"
 std::string place(const Program& program, std::uint32_t op);
 

@@ -48,7 +48,7 @@ void report_fault(Warp& warp, const Op& op, Access access, const ProxyShadow::Ve
 }  // namespace
 
 void check_generic_access(Warp& warp, const Op& op, Access access, int rank, std::uint32_t offset, std::uint32_t bytes, int lane) {
-  if (!warp.cta->launch->checks || warp.cta->cluster->strong) return;
+  if (!warp.cta->launch->checks || warp.strong_clock != 0) return;
   ProxyShadow& shadow = warp.cta->cluster->shadow;
   const ProxyShadow::Agent self = agent_of(warp);
   const ProxyShadow::Verdict verdict = shadow.access({access, self, shadow.now(self), self, op.index}, rank, offset, bytes);
@@ -57,7 +57,7 @@ void check_generic_access(Warp& warp, const Op& op, Access access, int rank, std
 }
 
 void check_generic_granule(Warp& warp, const Op& op, Access access, std::uint32_t granule, std::uint16_t bytes, std::uint32_t offset, std::uint32_t size, int lane) {
-  if (!warp.cta->launch->checks || warp.cta->cluster->strong) return;
+  if (!warp.cta->launch->checks || warp.strong_clock != 0) return;
   ProxyShadow& shadow = warp.cta->cluster->shadow;
   const ProxyShadow::Agent self = agent_of(warp);
   const ProxyShadow::Verdict verdict = shadow.access_granule({access, self, shadow.now(self), self, op.index}, warp.cta->rank, granule, bytes);
@@ -72,6 +72,31 @@ void check_async_access(Warp& warp, const Op& op, Access access, ProxyShadow::Ag
   const ProxyShadow::Verdict verdict = shadow.access({access, agent, clock, agent_of(warp), op.index}, rank, offset, bytes);
   if (verdict.fault != Fault::kNone) [[unlikely]]
     report_fault(warp, op, access, verdict, rank, offset, bytes, lane);
+}
+
+GranuleRun granule_run(const std::uint32_t* granules, int count, int first) {
+  std::uint32_t begin = granules[first], end = begin + 1;
+  int i = first + 1;
+  for (; i < count; ++i) {
+    if (granules[i] == end)
+      ++end;
+    else if (granules[i] + 1 == begin)
+      --begin;
+    else
+      break;
+  }
+  const std::int64_t offset = std::int64_t{static_cast<std::int32_t>(begin)} * ProxyShadow::kGranule;
+  return {i, static_cast<std::uint64_t>(offset), (end - begin) * ProxyShadow::kGranule};
+}
+
+void check_async_granules(Warp& warp, const Op& op, ProxyShadow::Agent agent, std::uint32_t clock, const std::uint32_t* granules, int count) {
+  ProxyShadow& shadow = warp.cta->cluster->shadow;
+  int which = 0;
+  const ProxyShadow::Verdict verdict = shadow.access_granules({Access::kAsyncRead, agent, clock, agent_of(warp), op.index}, warp.cta->rank, granules, count, which);
+  if (verdict.fault == Fault::kNone) [[likely]] return;
+  GranuleRun run = granule_run(granules, count, 0);
+  while (run.end <= which) run = granule_run(granules, count, run.end);
+  report_fault(warp, op, Access::kAsyncRead, verdict, warp.cta->rank, static_cast<std::uint32_t>(run.offset), run.bytes, kWholeWarp);
 }
 
 void check_copy_issue(Warp& warp, const Op& op, std::uint32_t clock, std::uint32_t offset, std::uint32_t bytes, int lane) {

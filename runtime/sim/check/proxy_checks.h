@@ -12,6 +12,15 @@ void check_generic_granule(Warp& warp, const Op& op, ProxyShadow::Access access,
 // By `agent` at `clock`, through the async proxy, on behalf of the warp. kAsyncRead or kAsyncWrite.
 void check_async_access(Warp& warp, const Op& op, ProxyShadow::Access access, ProxyShadow::Agent agent, std::uint32_t clock, int rank,
                         std::uint32_t offset, std::uint32_t bytes, int lane);
+// Neighbours among granules that follow each other, from `first` on, as one range; findings tell of these.
+struct GranuleRun {
+  int end;              // behind the last one
+  std::uint64_t offset; // of its first byte; wraps below 0
+  std::uint32_t bytes;
+};
+GranuleRun granule_run(const std::uint32_t* granules, int count, int first);
+// Reads of whole granules through the async proxy.
+void check_async_granules(Warp& warp, const Op& op, ProxyShadow::Agent agent, std::uint32_t clock, const std::uint32_t* granules, int count);
 // A cp.async: written by the warp's copies, known once they are waited for.
 void check_copy_issue(Warp& warp, const Op& op, std::uint32_t clock, std::uint32_t offset, std::uint32_t bytes, int lane);
 

@@ -13,23 +13,18 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t x) {
   h = (h ^ x) * 0x9e3779b97f4a7c15u;
   return h ^ h >> 29;
 }
-void take_maximum(std::vector<std::uint32_t>& into, const std::vector<std::uint32_t>& from) {
-  if (into.size() < from.size()) into.resize(from.size(), 0);
-  for (std::size_t i = 0; i < from.size(); ++i) into[i] = std::max(into[i], from[i]);
-}
 
 }  // namespace
 
 void ProxyShadow::reset(int num_ctas, int warps_per_cta, std::uint32_t shared_bytes) {
   num_warps_ = num_ctas * warps_per_cta;
   warps_per_cta_ = warps_per_cta;
-  num_agents_ = 4 * num_warps_ + kBarrierAgents;
+  num_agents_ = kWarpKinds * num_warps_ + kBarrierAgents;
   granules_ = (shared_bytes + kGranule - 1) / kGranule;
   const std::vector<std::uint32_t> nothing(static_cast<std::size_t>(num_agents_), 0);
   g_.assign(static_cast<std::size_t>(num_warps_), nothing);
-  p_ = g_;
-  fenced_.assign(static_cast<std::size_t>(num_warps_), {});
-  seen_ = fenced_;
+  p_ = q_ = g_;
+  others_.assign(static_cast<std::size_t>(num_warps_), {});
   version_.assign(static_cast<std::size_t>(num_warps_), 0);
   memory_.assign(std::size_t{granules_} * static_cast<std::size_t>(num_ctas), 0);
   histories_.assign(1, {});
@@ -113,9 +108,34 @@ void ProxyShadow::change(int cta, std::uint32_t offset, std::uint32_t bytes, Cha
   }
 }
 
-ProxyShadow::Verdict ProxyShadow::access(const Event& event, int cta, std::uint32_t offset, std::uint32_t bytes) {
+void ProxyShadow::look_at(const Event& event) {
   if (histories_.size() > limit_) collect();
   if (recent_.event != event || recent_.version != version_[event.issuer]) recent_ = {event, version_[event.issuer], ~std::uint32_t{0}, 0};
+}
+
+ProxyShadow::Verdict ProxyShadow::access_granules(const Event& event, int cta, const std::uint32_t* granules, int count, int& which) {
+  look_at(event);
+  std::uint32_t* memory = memory_.data() + std::size_t{granules_} * static_cast<std::size_t>(cta);
+  Verdict worst;
+  for (int i = 0; i < count; ++i) {
+    std::uint32_t& history = memory[granules[i]];
+    if (history == recent_.before) [[likely]] {
+      history = recent_.after;
+      continue;
+    }
+    const std::uint32_t before = history;
+    Verdict verdict;
+    history = step(before, 0xffff, event, verdict);
+    if (verdict.fault == Fault::kNone)
+      recent_.before = before, recent_.after = history;
+    else if (worst.fault == Fault::kNone)
+      worst = verdict, which = i;
+  }
+  return worst;
+}
+
+ProxyShadow::Verdict ProxyShadow::access(const Event& event, int cta, std::uint32_t offset, std::uint32_t bytes) {
+  look_at(event);
   std::uint32_t* memory = memory_.data() + std::size_t{granules_} * static_cast<std::size_t>(cta);
   const std::uint32_t end = offset + bytes;
   Verdict worst;
@@ -180,32 +200,25 @@ void ProxyShadow::collect() {
   limit_ = std::max(kMaxHistories, 2 * histories_.size());
 }
 
-void ProxyShadow::join(Clock& into, const Clock& from) {
-  take_maximum(into.g, from.g);
-  take_maximum(into.p, from.p);
-}
 void ProxyShadow::release(Agent warp, Clock& into) {
   take_maximum(into.g, g_[warp]);
   take_maximum(into.p, p_[warp]);
+  take_maximum(into.q, q_[warp]);
+  into.others.join(others_[warp]);
   tick(warp);
 }
 void ProxyShadow::acquire(Agent warp, const Clock& from) {
   const std::uint32_t own = g_[warp][warp];
   take_maximum(g_[warp], from.g);
   take_maximum(p_[warp], from.p);
+  take_maximum(q_[warp], from.q);
+  others_[warp].join(from.others);
   g_[warp][warp] = own;
   changed(warp);
 }
-void ProxyShadow::release_relaxed(Agent warp, Clock& into) { join(into, fenced_[warp]); }
-void ProxyShadow::acquire_relaxed(Agent warp, const Clock& from) { join(seen_[warp], from); }
-void ProxyShadow::fence(Agent warp) {
-  if (!seen_[warp].g.empty()) acquire(warp, seen_[warp]);
-  seen_[warp].clear();
-  fenced_[warp].clear();
-  release(warp, fenced_[warp]);
-}
-void ProxyShadow::fence_async(Agent warp) {
-  take_maximum(p_[warp], g_[warp]);
+void ProxyShadow::fence_async(Agent warp, bool shared, bool global) {
+  if (shared) take_maximum(p_[warp], g_[warp]);
+  if (global) take_maximum(q_[warp], g_[warp]), others_[warp].fence_async();
   tick(warp);
 }
 void ProxyShadow::learn(Agent warp, Agent other, std::uint32_t clock) {

@@ -12,6 +12,8 @@ void SharedShadow::reset(std::uint32_t bytes, int num_agents) {
   cells_.assign((bytes + kGranule - 1) / kGranule, Cell{});
   words_.assign(4, Cell{});  // the first four are nobody's: index 0 means "not split"
   free_words_.clear();
+  others_.assign(num_agents_, {});
+  others_known_ = false;
   clocks_.assign(num_agents_ * num_agents_, 0);
   for (std::size_t agent = 0; agent < num_agents_; ++agent) clocks_[agent * (num_agents_ + 1)] = 1;
 }
@@ -294,10 +296,33 @@ void SharedShadow::barrier(std::uint64_t arrived, std::uint64_t waited) {
     std::uint32_t* known = &clocks_[static_cast<std::size_t>(std::countr_zero(rest)) * num_agents_];
     for (std::size_t other = 0; other < num_agents_; ++other) known[other] = std::max(known[other], joined[other]);
   }
+  if (others_known_) {
+    OtherClusters all;
+    for (std::uint64_t rest = arrived; rest != 0; rest &= rest - 1) all.join(others_[static_cast<std::size_t>(std::countr_zero(rest))]);
+    for (std::uint64_t rest = waited; rest != 0; rest &= rest - 1) others_[static_cast<std::size_t>(std::countr_zero(rest))].join(all);
+  }
   const std::uint64_t everyone = num_agents_ == kMaxAgents ? ~std::uint64_t{0} : (std::uint64_t{1} << num_agents_) - 1;
   if ((arrived & waited) == everyone) settled_ = epoch_;
   ++epoch_;
   for (std::uint64_t rest = arrived; rest != 0; rest &= rest - 1) clocks_[static_cast<std::size_t>(std::countr_zero(rest)) * (num_agents_ + 1)] = epoch_;
+}
+
+void SharedShadow::release(int agent, Clock& into) {
+  const std::uint32_t* known = known_to(agent);
+  if (into.g.size() < num_agents_) into.g.resize(num_agents_, 0);
+  for (std::size_t other = 0; other < num_agents_; ++other) into.g[other] = std::max(into.g[other], known[other]);
+  into.others.join(others_[static_cast<std::size_t>(agent)]);
+  clocks_[static_cast<std::size_t>(agent) * (num_agents_ + 1)] = ++epoch_;
+}
+
+// A new epoch, so that what began no earlier than an agent's own is unknown to it.
+void SharedShadow::acquire(int agent, const Clock& from) {
+  std::uint32_t* known = &clocks_[static_cast<std::size_t>(agent) * num_agents_];
+  for (std::size_t other = 0; other < std::min(num_agents_, from.g.size()); ++other)
+    if (other != static_cast<std::size_t>(agent)) known[other] = std::max(known[other], from.g[other]);
+  others_[static_cast<std::size_t>(agent)].join(from.others);
+  others_known_ |= !from.others.empty();
+  known[agent] = ++epoch_;
 }
 
 }  // namespace bsgen::sim

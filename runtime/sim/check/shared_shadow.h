@@ -1,7 +1,8 @@
 // Happens-before over shared memory: who wrote and read each byte last, and whether a barrier or wait stands between.
 //
 // Agents are the warps of the cta. Each has a vector clock: for every agent the latest epoch that it has synchronised with. Epochs
-// are numbered by one counter; a barrier joins the clocks of its participants and starts a new epoch for each of them. An access
+// are numbered by one counter; a barrier joins the clocks of its participants and starts a new epoch for each of them, a release or
+// acquire (flags) does the same for one agent. An access
 // is a race when the other side's epoch is not yet known to the accessing agent. A cp.async is pending until its thread has waited
 // for it; only then does its write belong to the thread's epoch. Lanes of one warp are LaneOrder's business.
 //
@@ -13,6 +14,8 @@
 
 #include <cstdint>
 #include <vector>
+
+#include "runtime/sim/check/clock.h"
 
 namespace bsgen::sim {
 
@@ -35,6 +38,13 @@ class SharedShadow {
   void complete(int agent, std::uint32_t offset, std::uint32_t bytes);
   // All agents of the mask meet. Arrivals without waiting publish only.
   void barrier(std::uint64_t arrived, std::uint64_t waited);
+  // Flags: what the agent knows and has done goes into the clock, and the other way round. Only Clock::g and others are in use.
+  void release(int agent, Clock& into);
+  void acquire(int agent, const Clock& from);
+
+  std::uint32_t now(int agent) const { return known_to(agent)[agent]; }
+  bool knows(int agent, int other, std::uint32_t clock) const { return other == agent || known_to(agent)[other] >= clock; }
+  const OtherClusters& others(int agent) const { return others_[static_cast<std::size_t>(agent)]; }
 
   // Many whole granules at once, one per lane of the mask. What is clean and simple is done; returns the lanes that are not, for the
   // functions above to look at.
@@ -64,7 +74,6 @@ class SharedShadow {
   enum class Kind : std::uint8_t { kRead, kWrite, kIssue, kComplete };
 
   const std::uint32_t* known_to(int agent) const { return &clocks_[static_cast<std::size_t>(agent) * num_agents_]; }
-  std::uint32_t now(int agent) const { return known_to(agent)[agent]; }
   bool settled(const Cell& cell) const { return cell.write_clock <= settled_ && cell.read_clock <= settled_ && cell.pending == 0; }
   Verdict visit(Kind kind, int agent, std::uint32_t offset, std::uint32_t bytes);
   Verdict visit_granule(Kind kind, int agent, Cell& granule, Mask mask);
@@ -79,6 +88,8 @@ class SharedShadow {
   std::uint32_t epoch_ = 0;            // the latest one begun
   std::uint32_t settled_ = 0;          // all agents know everything up to this epoch
   std::vector<std::uint32_t> clocks_;  // [agent][other]: the latest epoch of `other` that `agent` has synchronised with
+  std::vector<OtherClusters> others_;  // per agent; mostly all are empty
+  bool others_known_ = false;          // one is not
   std::vector<Cell> cells_;            // one per granule
   std::vector<Cell> words_;            // of split granules, four each
   std::vector<std::uint32_t> free_words_;

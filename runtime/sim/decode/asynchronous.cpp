@@ -113,18 +113,24 @@ void getctarank(Decoder& d) {
   d.source(1, d.operand(1), type);
 }
 
-// setmaxnreg.{inc,dec}.sync.aligned.u32 count: how many registers a warp may use has no effect here.
+// setmaxnreg.{inc,dec}.sync.aligned.u32 count
 void setmaxnreg(Decoder& d) {
   d.need_target(90);
-  if (d.take_one_of({"inc", "dec"}) < 0) return unknown(d);
+  d.program().uses_async = true;
+  const int action = d.take_one_of({"inc", "dec"});
+  if (action < 0) return unknown(d);
   d.require("sync");
   d.require("aligned");
   d.take_type_of({ScalarType::kU32});
   d.want_operands(1, 1);
   if (d.failed()) return;
-  if (d.integer(d.operand(0), 24, 256) % 8 != 0) return d.fail("the count of registers must be a multiple of 8");
-  d.op().handler = &no_operation;
-  d.op().convergence = Convergence::kAligned;
+  Op& op = d.op();
+  op.immediate = d.integer(d.operand(0), 24, 256);
+  if (op.immediate % 8 != 0) return d.fail("the count of registers must be a multiple of 8");
+  op.handler = &set_max_registers;
+  op.kind = OpKind::kWait;
+  op.flags = action == 0;
+  op.convergence = Convergence::kAligned;
 }
 
 }  // namespace
@@ -166,6 +172,11 @@ void cluster_barrier(Decoder& d) {
   d.take("aligned");
 }
 
+int take_scope_of_order(Decoder& d) {
+  const int scope = d.take_one_of({"cta", "cluster", "gpu", "sys"});
+  return std::min(scope, static_cast<int>(Scope::kGpu));  // one device is all there is
+}
+
 bool is_special_fence(const Decoder& d) { return d.peek() == "proxy" || d.peek() == "mbarrier_init"; }
 
 void special_fence(Decoder& d) {
@@ -186,9 +197,8 @@ void special_fence(Decoder& d) {
   d.need_target(90);
   if (d.take("async")) {
     d.program().uses_async = true;
-    // Global memory only: shared memory is not ordered by it.
-    op.handler = d.take("global") ? &no_operation : &fence_async_proxy;
-    d.take_one_of({"shared::cta", "shared::cluster"});
+    op.handler = &fence_async_proxy;
+    op.flags = d.take("global") ? kFencesGlobal : d.take_one_of({"shared::cta", "shared::cluster"}) >= 0 ? kFencesShared : kFencesGlobal | kFencesShared;
     return d.want_operands(0, 0);
   }
   // A map that the host has made is never stale here.

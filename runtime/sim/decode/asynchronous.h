@@ -14,4 +14,7 @@ void cluster_barrier(Decoder& d);       // barrier.cluster...: after "cluster"
 void special_fence(Decoder& d);         // fence.proxy..., fence.mbarrier_init...: before these words
 bool is_special_fence(const Decoder& d);
 
+// The next modifier as a Scope, -1 where it is none.
+int take_scope_of_order(Decoder& d);
+
 }  // namespace bsgen::sim::decoding

@@ -50,6 +50,12 @@ void nothing(Decoder& d) {
   d.op().handler = &no_operation;
 }
 
+void memory_fence(Decoder& d, Scope scope) {
+  d.program().orders_memory = true;
+  d.op().handler = &fence_memory;
+  d.op().flags = static_cast<std::uint8_t>(scope);
+}
+
 // bar.warp.sync membermask
 void warp_barrier(Decoder& d) {
   d.require("sync");
@@ -100,16 +106,18 @@ void barrier(Decoder& d) {
 }
 
 void membar(Decoder& d) {
-  if (d.take_one_of({"cta", "gl", "sys"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
+  const int scope = d.take_one_of({"cta", "gl", "sys"});
+  if (scope < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
   nothing(d);
-  d.op().handler = &fence_memory;
+  memory_fence(d, scope == 0 ? Scope::kCta : Scope::kGpu);
 }
 void fence(Decoder& d) {
   if (is_special_fence(d)) return special_fence(d);
   if (d.take_one_of({"sc", "acq_rel", "acquire", "release"}) < 0) return d.fail(fmt::format("unknown modifier .{}", d.peek()));
-  if (d.take_one_of({"cta", "cluster", "gpu", "sys"}) < 0) return d.fail("needs a scope");
+  const int scope = take_scope_of_order(d);
+  if (scope < 0) return d.fail("needs a scope");
   nothing(d);
-  d.op().handler = &fence_memory;
+  memory_fence(d, static_cast<Scope>(scope));
 }
 // A grid starts when the one before it has ended, so there is nothing to wait for.
 void griddepcontrol(Decoder& d) {

@@ -388,6 +388,7 @@ void name_registers(Draft& draft, const ptx::Module& module, const ptx::Function
 Expected<Program> decode(const ptx::Module& module, const ptx::Function& entry, const std::vector<std::uint64_t>& addresses) {
   decoding::Decoder decoder(module, entry, addresses);
   BSGEN_ASSIGN(decoding::Draft draft, decoder.run());
+  decoding::find_written_memory(draft, entry);
   decoding::watch_wgmma_registers(draft, entry);
   decoding::allocate_registers(draft, entry);
   decoding::name_registers(draft, module, entry);

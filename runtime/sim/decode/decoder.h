@@ -63,6 +63,9 @@ void allocate_registers(Draft& draft, const ptx::Function& function);
 // wait (exec/wgmma_state.h). Before allocation.
 void watch_wgmma_registers(Draft& draft, const ptx::Function& function);
 
+// Program::written. Before allocation.
+void find_written_memory(Draft& draft, const ptx::Function& function);
+
 class Decoder {
  public:
   Decoder(const ptx::Module& module, const ptx::Function& function, const std::vector<std::uint64_t>& addresses);

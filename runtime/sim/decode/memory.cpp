@@ -14,17 +14,20 @@ using ptx::Operand;
 using ptx::ScalarType;
 using ptx::Space;
 
-// {.weak, .volatile, .relaxed.scope, .acquire.scope, .release.scope}; the simulated memory is sequentially consistent.
-// How the access orders memory, as OrderedAccess.
+// {.weak, .volatile, .relaxed.scope, .acquire.scope, .release.scope}: how the access orders memory, as OrderedAccess. Values come from
+// one interleaving of all warps.
 std::uint8_t take_ordering(Decoder& d, bool load) {
+  const std::uint8_t kind = kStrong | (load ? kReads : kWrites);
   if (d.take("mmio")) {  // mmio.relaxed.sys
     d.require("relaxed");
     d.require("sys");
-    return kStrong;
+    return kind;
   }
   const int ordering = load ? d.take_one_of({"weak", "volatile", "relaxed", "acquire"}) : d.take_one_of({"weak", "volatile", "relaxed", "release"});
-  if (ordering >= 2 && d.take_one_of({"cta", "cluster", "gpu", "sys"}) < 0) d.fail("needs a scope");
-  return ordering == 3 ? (load ? kAcquires : kReleases) | kStrong : ordering >= 1 ? kStrong : 0;
+  if (ordering < 1) return 0;
+  const int scope = ordering >= 2 ? take_scope_of_order(d) : static_cast<int>(Scope::kGpu);
+  if (scope < 0) d.fail("needs a scope");
+  return static_cast<std::uint8_t>(kind | (ordering == 3 ? (load ? kAcquires : kReleases) : 0) | std::max(scope, 0) << kScopeShift);
 }
 // Hints behind the state space; true where a cache policy operand follows.
 bool take_hints(Decoder& d, bool load) {
@@ -41,10 +44,12 @@ bool take_hints(Decoder& d, bool load) {
   return policy;
 }
 
-// The access is one of those that synchronise: through ordered_access.
-void order(Decoder& d, std::uint8_t ordering) {
+// The access is one of those that synchronise: through ordered_access. What meets at such addresses in global memory meets in one order.
+void order(Decoder& d, std::uint8_t ordering, Space space) {
   Op& op = d.op();
   if (ordering == 0 || op.handler == nullptr) return;
+  if (space == Space::kGlobal || space == Space::kGeneric) d.program().ordered_ctas = true;
+  if (ordering & (kAcquires | kReleases)) d.program().orders_memory = true;
   op.function = reinterpret_cast<const void*>(op.handler);
   op.handler = &ordered_access;
   op.member_slot = ordering;
@@ -77,7 +82,7 @@ void load_or_store(Decoder& d, bool load) {
     d.program().uses_async = true;
     op.handler = load ? &load_cluster : &store_cluster;
   }
-  if (space != Space::kLocal && space != Space::kParam) order(d, ordering);
+  if (space != Space::kLocal && space != Space::kParam && space != Space::kConst) order(d, ordering, cluster ? Space::kShared : space);
   op.element_bytes = static_cast<std::uint8_t>(bytes);
   op.count = static_cast<std::uint8_t>(count);
   op.flags = static_cast<std::uint8_t>((d.address(1, where, space) ? kAddress64 : 0) | (ptx::is_signed(type) ? kSigned : 0));
@@ -120,7 +125,7 @@ void atomic(Decoder& d, bool returns) {
   for (bool more = true; more;) {
     more = false;
     if (semantics < 0) more |= (semantics = d.take_one_of({"relaxed", "acquire", "release", "acq_rel"})) >= 0;
-    if (scope < 0) more |= (scope = d.take_one_of({"cta", "cluster", "gpu", "sys"})) >= 0;
+    if (scope < 0) more |= (scope = take_scope_of_order(d)) >= 0;
     if (which < 0) more |= (which = d.take_one_of({"add", "min", "max", "inc", "dec", "and", "or", "xor", "exch", "cas"})) >= 0;
     if (space != Space::kGeneric) continue;
     cluster = d.take("shared::cluster");
@@ -142,7 +147,8 @@ void atomic(Decoder& d, bool returns) {
     d.need_target(90);
     d.program().uses_async = true;
   }
-  order(d, static_cast<std::uint8_t>(kStrong | (semantics == 1 || semantics == 3 ? kAcquires : 0) | (semantics >= 2 ? kReleases : 0)));
+  order(d, static_cast<std::uint8_t>(kStrong | kReads | kWrites | (semantics == 1 || semantics == 3 ? kAcquires : 0) | (semantics >= 2 ? kReleases : 0) |
+                                     (scope < 0 ? static_cast<int>(Scope::kGpu) : scope) << kScopeShift), space);
   const std::size_t sources = kind == AtomicOp::kCas ? 2 : 1;
   d.want_operands(1 + sources + returns + policy, 1 + sources + returns + policy);
   Operand sink;
@@ -154,7 +160,6 @@ void atomic(Decoder& d, bool returns) {
     d.source(3, d.operand(2 + static_cast<std::size_t>(returns)), type);
   else
     d.constant(3, 0, width_of(type));
-  if (space != Space::kShared) d.program().ordered_ctas = true;
 }
 void atom(Decoder& d) { atomic(d, true); }
 void red(Decoder& d) {

@@ -225,15 +225,16 @@ void report_lane_conflict(Warp& warp, const Op& op, LaneOrder::Conflict conflict
   });
 }
 
+// Accesses by which warps synchronise (Warp::strong_clock) do not race.
 void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
-  if (!warp.cta->launch->checks) return;
+  if (!warp.cta->launch->checks || warp.strong_clock != 0) return;
   if (warp.cta->cluster != nullptr) return check_generic_access(warp, op, ProxyShadow::Access::kRead, warp.cta->rank, offset, bytes, lane);
   const SharedShadow::Verdict verdict = warp.cta->shadow.read(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
     report_race(warp, op, verdict, Access::kRead, offset, bytes, lane);
 }
 void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
-  if (!warp.cta->launch->checks) return;
+  if (!warp.cta->launch->checks || warp.strong_clock != 0) return;
   if (warp.cta->cluster != nullptr) return check_generic_access(warp, op, ProxyShadow::Access::kWrite, warp.cta->rank, offset, bytes, lane);
   const SharedShadow::Verdict verdict = warp.cta->shadow.write(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
@@ -251,7 +252,6 @@ void check_shared_read_rows(Warp& warp, const Op& op, const std::uint32_t* offse
   if (!warp.cta->launch->checks) return;
   for (std::uint32_t left = warp.cta->cluster != nullptr ? mask : warp.cta->shadow.read_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
     check_shared_read(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
-  if (warp.cta->cluster != nullptr) return;
   for (; mask != 0; mask &= mask - 1) {
     const std::uint32_t offset = offsets[std::countr_zero(mask)];
     const LaneOrder::Conflict conflict = warp.cta->lane_order.read_by_all(warp.lane_epoch, offset / SharedShadow::kGranule);
@@ -270,13 +270,13 @@ void check_shared_issue_rows(Warp& warp, const Op& op, const std::uint32_t* offs
 }
 void check_shared_complete(Warp& warp, const std::uint32_t* offsets, std::uint32_t bytes, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
-  if (warp.cta->cluster != nullptr) return;  // copies are agents of their own there
   const std::uint32_t part = (1u << bytes) - 1;  // of a granule; a copy never leaves one
   for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
     const std::uint32_t offset = offsets[std::countr_zero(rest)];
     warp.cta->lane_order.write(warp.lane_epoch, offset / SharedShadow::kGranule, rest & (0 - rest),
                                static_cast<std::uint16_t>(part << offset % SharedShadow::kGranule));
   }
+  if (warp.cta->cluster != nullptr) return;  // copies are agents of their own there
   SharedShadow& shadow = warp.cta->shadow;
   std::uint32_t left = bytes == SharedShadow::kGranule ? shadow.complete_rows(warp.index, offsets, mask) : mask;
   for (; left != 0; left &= left - 1) shadow.complete(warp.index, offsets[std::countr_zero(left)], bytes);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "runtime/sim/check/proxy_checks.h"
+#include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/cluster.h"
 
 namespace bsgen::sim {
@@ -81,7 +82,9 @@ void wait_async(Warp& warp, AsyncKind kind, std::uint32_t groups_left, bool only
       return;
     }
   } else if (committed > 0) {
-    warp.cta->cluster->shadow.learn(agent_of(warp), queue_agent(warp, kind), static_cast<std::uint32_t>(committed));
+    ProxyShadow& shadow = warp.cta->cluster->shadow;
+    shadow.learn(agent_of(warp), queue_agent(warp, kind), static_cast<std::uint32_t>(committed));
+    if (!only_reads) shadow.learn(agent_of(warp), shadow.of(ProxyShadow::AgentKind::kStore, agent_of(warp)), static_cast<std::uint32_t>(committed));
   }
   std::size_t kept = 0;
   for (std::size_t i = 0; i < queue.pending.size(); ++i) {
@@ -126,10 +129,41 @@ bool async_read_shared(Warp& warp, const Op& op, AsyncKind kind, std::uint64_t o
       return fmt::format("reads {} bytes at shared offset {}; byte {} was never written", bytes, offset, offset + first);
     });
   }
+  // One lane alone reads what others of its warp have written.
+  for (std::uint64_t granule = offset / 16; lane >= 0 && granule * 16 < offset + bytes; ++granule) {
+    const std::uint64_t from = std::max(offset, granule * 16) - granule * 16, to = std::min(offset + bytes, granule * 16 + 16) - granule * 16;
+    const LaneOrder::Conflict conflict = warp.cta->lane_order.read(warp.lane_epoch, static_cast<std::uint32_t>(granule), 1u << lane, static_cast<std::uint16_t>((1u << to) - (1u << from)), false);
+    if (conflict.lane < 0) [[likely]] continue;
+    report_lane_conflict(warp, op, conflict, Access::kRead, static_cast<std::uint32_t>(offset), bytes);
+    break;
+  }
   // Reads are known to be over once the warp has waited for the group that is open now.
   const std::uint32_t group = warp.async[static_cast<int>(kind)].committed[lane < 0 ? 0 : lane];
   check_async_access(warp, op, ProxyShadow::Access::kAsyncRead, queue_agent(warp, kind), group + 1, cta.rank, static_cast<std::uint32_t>(offset), bytes, lane);
   return true;
+}
+
+void async_read_granules(Warp& warp, const Op& op, AsyncKind kind, const std::uint32_t* granules, int count) {
+  const Cta& cta = *warp.cta;
+  const std::uint32_t inside = cta.launch->shared_bytes / ProxyShadow::kGranule;
+  const std::uint8_t* const valid = cta.shared_valid.data();
+  std::uint32_t last = 0;
+  for (int i = 0; i < count; ++i) last = std::max(last, granules[i]);
+  std::uint64_t all = ~std::uint64_t{0};
+  for (int i = 0; i < count && last < inside && cta.launch->checks; ++i) {
+    std::uint64_t words[2];
+    std::memcpy(words, valid + std::size_t{granules[i]} * ProxyShadow::kGranule, sizeof words);
+    all &= words[0] & words[1];
+  }
+  if (last >= inside || all != ~std::uint64_t{0}) [[unlikely]] {  // one is at fault: each by itself
+    for (int i = 0; i < count;) {
+      const GranuleRun run = granule_run(granules, count, i);
+      async_read_shared(warp, op, kind, run.offset, run.bytes);
+      i = run.end;
+    }
+    return;
+  }
+  if (cta.launch->checks) check_async_granules(warp, op, queue_agent(warp, kind), warp.async[static_cast<int>(kind)].committed[0] + 1, granules, count);
 }
 
 }  // namespace bsgen::sim

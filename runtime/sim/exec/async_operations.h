@@ -41,4 +41,7 @@ void drain_async(Warp& warp, AsyncKind kind);
 // where the range is outside: the operation must not touch it. Cheap per call and per 16 bytes; long ranges are cheaper than short.
 bool async_read_shared(Warp& warp, const Op& op, AsyncKind kind, std::uint64_t offset, std::uint32_t bytes, int lane = kWholeWarp);
 
+// The same for many granules of 16 bytes (offsets / 16) and a whole warp. Those outside are reported; the operation must not touch them.
+void async_read_granules(Warp& warp, const Op& op, AsyncKind kind, const std::uint32_t* granules, int count);
+
 }  // namespace bsgen::sim

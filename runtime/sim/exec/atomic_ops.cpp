@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/sim/check/global_checks.h"
 #include "runtime/sim/check/proxy_checks.h"
 #include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/cluster_ops.h"
@@ -90,6 +91,7 @@ void atomic_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint3
       counts.requested_bytes += static_cast<std::uint64_t>(std::popcount(piece.mask)) * sizeof(T);
       counts.global_read_bytes += bytes;
       counts.global_write_bytes += bytes;
+      check_global(warp, op, piece, addresses, sizeof(T), GlobalAccess::kAtomic);
     }
     if (kOp != AtomicOp::kExch) check_valid(warp, op, piece, addresses, sizeof(T), shared ? "shared" : "global");
     for (std::uint32_t lanes = piece.mask; lanes != 0; lanes &= lanes - 1) {

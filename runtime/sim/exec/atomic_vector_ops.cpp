@@ -1,4 +1,5 @@
 // atom and red on vectors of neighbouring values in global memory (sm_90), and discard.
+#include "runtime/sim/check/global_checks.h"
 #include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/memory_ops.h"
 #include "runtime/sim/exec/scalar_float.h"
@@ -39,6 +40,7 @@ void atomic_vector(Warp& warp, const Op& op) {
     counts.global_read_bytes += moved;
     counts.global_write_bytes += moved;
     check_valid(warp, op, piece, addresses, bytes, "global");
+    check_global(warp, op, piece, addresses, bytes, GlobalAccess::kAtomic);
     for (std::uint32_t lanes = piece.mask; lanes != 0; lanes &= lanes - 1) {
       const int lane = std::countr_zero(lanes);
       std::byte* at = piece.host + (addresses.of[lane] - piece.base);

@@ -11,8 +11,8 @@ namespace {
 
 void join_barrier(Cta& cta, const Barrier& barrier) {
   ProxyShadow& shadow = cta.cluster->shadow;
-  ProxyShadow::Clock clock;
-  for (std::uint64_t rest = barrier.arrivals; rest != 0; rest &= rest - 1) shadow.release(shadow.warp(cta.rank, std::countr_zero(rest)), clock);
+  Clock clock = barrier.released;
+  for (std::uint64_t rest = barrier.arrivals & ~barrier.early; rest != 0; rest &= rest - 1) shadow.release(shadow.warp(cta.rank, std::countr_zero(rest)), clock);
   for (std::uint64_t rest = barrier.waiting; rest != 0; rest &= rest - 1) shadow.acquire(shadow.warp(cta.rank, std::countr_zero(rest)), clock);
 }
 
@@ -20,9 +20,10 @@ void finish_phase(Cta& cta, Barrier& barrier) {
   if (cta.cluster != nullptr)
     join_barrier(cta, barrier);
   else
-    cta.shadow.barrier(barrier.arrivals, barrier.waiting);
+    cta.shadow.barrier(barrier.arrivals & ~barrier.early, barrier.waiting);
   for (std::uint64_t rest = barrier.waiting; rest != 0; rest &= rest - 1) {
     Warp& waiter = cta.warps[std::countr_zero(rest)];
+    if (cta.cluster == nullptr && barrier.early != 0) acquire(waiter, barrier.released);
     waiter.barrier = -1;
     order_lanes(waiter);
     const Op& op = cta.launch->program->ops[waiter.pc - 1];
@@ -74,7 +75,10 @@ bool reach_barrier(Warp& warp, const Op& op) {
     barrier.votes += static_cast<std::uint32_t>(std::popcount(votes & warp.mask));
     barrier.voters += static_cast<std::uint32_t>(std::popcount(warp.mask));
   }
-  if (kind != BarrierKind::kArrive) {
+  if (kind == BarrierKind::kArrive) {
+    barrier.early |= std::uint64_t{1} << warp.index;
+    if (cta.launch->checks) release(warp, barrier.released);
+  } else {
     barrier.waiting |= std::uint64_t{1} << warp.index;
     warp.barrier = static_cast<int>(name);
   }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 
+#include "runtime/sim/check/global_checks.h"
 #include "runtime/sim/check/proxy_checks.h"
 #include "runtime/sim/exec/async_operations.h"
 #include "runtime/sim/exec/bulk_rows.h"
@@ -21,6 +22,11 @@ namespace {
 std::uint64_t shared_address(const Warp& warp, const Op& op, int lane) {
   const std::uint64_t address = value64(warp, op.slot[1], op.flags & kAddress64, lane) + static_cast<std::uint64_t>(op.immediate);
   return op.flags & kAddress64 ? address : static_cast<std::uint32_t>(address);
+}
+
+void check_rows(Warp& warp, const Op& op, const BulkRows& rows, GlobalShadow::Access access, ProxyShadow::Agent agent, std::uint32_t clock, int lane) {
+  for (const BulkRows::Row& row : rows.rows)
+    if (row.host != nullptr) check_global_async(warp, op, *row.allocation, row.offset, row.bytes, access, agent, clock, lane);
 }
 
 // Carries out `land` now or in a flight that completes on the barrier.
@@ -74,6 +80,8 @@ void load_lane(Warp& warp, const Op& op, int lane) {
     if (barrier == nullptr) continue;
     const ProxyShadow::Agent agent = barrier->agent;
     const std::uint32_t offset = place->offset;
+    // Over with the phase that its bytes belong to.
+    if (rest == ctas) check_rows(warp, op, *rows, GlobalShadow::Access::kAsyncRead, agent, warp.cta->cluster->agent_clock[agent % warp.cta->cluster->agent_clock.size()], lane);
     each_shared_range(*rows, offset, [&](std::uint32_t from, std::uint32_t size) {
       check_async_access(warp, op, ProxyShadow::Access::kAsyncWrite, agent, ProxyShadow::kInFlight, to.rank, from, size, lane);
     });
@@ -149,6 +157,11 @@ void store_lane(Warp& warp, const Op& op, int lane) {
     }
   }
   if (op.function != nullptr) rows.reduce = reinterpret_cast<ReduceFunction>(const_cast<void*>(op.function));
+  // Of a copy with a byte mask it is not kept which bytes it writes.
+  const ProxyShadow& shadow = warp.cta->cluster->shadow;
+  if (byte_mask == 0xffff)
+    check_rows(warp, op, rows, rows.reduce != nullptr ? GlobalShadow::Access::kAsyncAtomic : GlobalShadow::Access::kAsyncWrite,
+               shadow.of(ProxyShadow::AgentKind::kStore, agent_of(warp)), warp.async[static_cast<int>(AsyncKind::kBulk)].committed[lane] + 1, lane);
   issue_async(warp, op, AsyncKind::kBulk, lane, std::make_unique<StoreOperation>(std::move(rows), place->offset, byte_mask));
 }
 

@@ -23,14 +23,14 @@ BulkRows::Row global_row(Warp& warp, const Op& op, int lane, std::uint64_t addre
                            allocation->name.empty() ? "an allocation" : "variable " + allocation->name, allocation->bytes);
       return fmt::format("{} {} bytes at {}", verb, bytes, launch.memory_map->describe(address));
     });
-    return {nullptr, nullptr, skip, 0};
+    return {nullptr, nullptr, skip, 0, nullptr, 0};
   }
   last = allocation;
   const std::uint64_t offset = address - allocation->base;
   std::uint8_t* const valid = allocation->valid.get() + offset;
   if (access == Access::kWrite && !allocation->writable) {
     report(warp, op, Severity::kError, "read_only", lane, [&] { return fmt::format("writes to constant memory ({})", allocation->name); });
-    return {nullptr, nullptr, skip, 0};
+    return {nullptr, nullptr, skip, 0, nullptr, 0};
   }
   if (access == Access::kRead && !allocation->all_valid.load(std::memory_order_relaxed)) {
     const std::uint8_t* const bad = std::find_if(valid, valid + bytes, [](std::uint8_t byte) { return byte != 0xff; });
@@ -44,7 +44,7 @@ BulkRows::Row global_row(Warp& warp, const Op& op, int lane, std::uint64_t addre
   const std::uint64_t sectors = (address + bytes + 31) / 32 - address / 32;
   (access == Access::kRead ? counters.global_read_bytes : counters.global_write_bytes) += sectors * 32;
   counters.requested_bytes += bytes;
-  return {allocation->data.get() + offset, valid, skip, bytes};
+  return {allocation->data.get() + offset, valid, skip, bytes, allocation, offset};
 }
 
 // The tensor map that the lane names; false (reported) where there is none.
@@ -113,7 +113,7 @@ bool plan_tensor(Warp& warp, const Op& op, int lane, Access access, BulkRows& ro
   for (std::uint32_t i = 0; i < box.num_rows; ++i) {
     const TensorBox::Row row = box.row(i);
     clipped |= row.bytes < box.row_bytes;
-    rows.rows.push_back(row.bytes == 0 ? BulkRows::Row{nullptr, nullptr, 0, 0} : global_row(warp, op, lane, row.address, row.skip, row.bytes, access));
+    rows.rows.push_back(row.bytes == 0 ? BulkRows::Row{nullptr, nullptr, 0, 0, nullptr, 0} : global_row(warp, op, lane, row.address, row.skip, row.bytes, access));
   }
   if (clipped && access == Access::kRead && map.fill == TensorFill::kNan)
     report(warp, op, Severity::kWarning, "unconfirmed", lane, [] {
@@ -146,7 +146,7 @@ bool plan_rows(Warp& warp, const Op& op, int lane, Access access, BulkRows& rows
     return false;
   }
   rows.row_bytes = size;
-  rows.rows.push_back(size == 0 ? BulkRows::Row{nullptr, nullptr, 0, 0} : global_row(warp, op, lane, address, 0, size, access));
+  rows.rows.push_back(size == 0 ? BulkRows::Row{nullptr, nullptr, 0, 0, nullptr, 0} : global_row(warp, op, lane, address, 0, size, access));
   return true;
 }
 

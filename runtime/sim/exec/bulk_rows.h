@@ -23,6 +23,8 @@ struct BulkRows {
     std::byte* host;  // nullptr: nothing inside, or refused
     std::uint8_t* valid;
     std::uint32_t skip, bytes;
+    const Allocation* allocation = nullptr;
+    std::uint64_t offset = 0;  // in it
   };
   std::vector<Row> rows;
   std::uint32_t row_bytes = 0;

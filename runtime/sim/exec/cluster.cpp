@@ -37,6 +37,10 @@ std::string waits_of(const Worker& worker, const Warp& warp) {
   if (warp.done) return {};
   const Program& program = *worker.launch.program;
   if (warp.cluster_waits) add("waits for the rest of the cluster at barrier.cluster.wait");
+  const RegisterPool& registers = worker.cluster->registers;
+  if (worker.cluster->registers.of(warp).waits)
+    add(fmt::format("waits ({}) for {} registers per thread, {} of {} are taken (summed over warps)", line_of(worker, static_cast<std::uint32_t>(warp.pc)),
+                    program.ops[static_cast<std::size_t>(warp.pc)].immediate, registers.in_use(warp), registers.size()));
   if (warp.group_waits) add(fmt::format("waits at {} for the rest of its warpgroup", program.opcodes[static_cast<std::size_t>(warp.pc)]));
   std::vector<FailedWait> told;
   for (const FailedWait& wait : warp.failed_waits) {
@@ -56,9 +60,8 @@ void Cluster::reset(std::vector<Cta>& ctas, std::uint32_t shared_bytes) {
   mbarrier_at.assign(ctas.size() * (shared_bytes / 8 + 1), 0);
   agent_clock.assign(64, 1);
   flights.clear();
-  flags.clear();
-  strong = false;
   num_ctas = static_cast<int>(ctas.size());
+  registers.reset(num_ctas, static_cast<int>(ctas[0].warps.size()), ctas[0].launch->config.threads);
   remote_uses.assign(ctas.size() > 1 ? ctas.size() * ctas.size() * ctas[0].warps.size() : 0, {});
   progress = 0;
   barrier_phase = 0;
@@ -156,6 +159,7 @@ void check_remote_uses(Worker& worker, Cta& cta) {
 }
 
 void finish_cluster(Worker& worker) {
+  const std::string unwaited = "copies into shared memory, and nobody has waited for it when its cta ends";
   Cluster& cluster = *worker.cluster;
   for (Cta& cta : worker.ctas)
     for (Warp& warp : cta.warps)
@@ -172,10 +176,12 @@ void finish_cluster(Worker& worker) {
       }
   for (const Flight& flight : cluster.flights)
     if (flight.issuer != nullptr)
-      report(*flight.issuer, worker.launch.program->ops[flight.op], Severity::kError, "unwaited", kWholeWarp, [] { return std::string("copies into shared memory, and nobody has waited for it when its cta ends"); });
+      report(*flight.issuer, worker.launch.program->ops[flight.op], Severity::kError, "unwaited", kWholeWarp, [&] { return unwaited; });
   while (land_a_flight(worker)) {
   }
   for (const Mbarrier& barrier : cluster.mbarriers) {
+    if (barrier.copier != nullptr && barrier.transactions == 0 && barrier.phases_seen <= barrier.copy_phase)
+      report(*barrier.copier, worker.launch.program->ops[barrier.copy_op], Severity::kError, "unwaited", kWholeWarp, [&] { return unwaited; });
     if (!barrier.live || barrier.transactions == 0) continue;
     Cta& cta = worker.ctas[static_cast<std::size_t>(barrier.cta)];
     const std::uint32_t op = barrier.num_arrivals > 0 ? barrier.last[(barrier.num_arrivals - 1) % std::size(barrier.last)].op : 0;

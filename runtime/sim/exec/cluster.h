@@ -3,10 +3,10 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <vector>
 
 #include "runtime/sim/check/proxy_shadow.h"
+#include "runtime/sim/exec/register_pool.h"
 #include "runtime/sim/exec/warp.h"
 
 namespace bsgen::sim {
@@ -27,10 +27,14 @@ struct Mbarrier {
   std::int64_t expected = 0, pending = 0, transactions = 0;
   std::uint64_t phase = 0;         // phases completed
   ProxyShadow::Agent agent = 0;    // the copies that complete on it
-  ProxyShadow::Clock arriving, completed;
+  Clock arriving, completed;
   ProxyShadow::Agent init_warp = 0;
   std::uint32_t init_clock = 0;
   bool fenced = false;             // the async proxy and other ctas see the initialisation
+  // The last copy that counted bytes here, in this phase; and how many phases some wait has seen complete.
+  Warp* copier = nullptr;
+  std::uint32_t copy_op = 0;
+  std::uint64_t copy_phase = 0, phases_seen = 0;
   std::uint64_t num_arrivals = 0;
   Arrival last[4] = {};
 };
@@ -51,12 +55,11 @@ struct Cluster {
   std::vector<Flight> flights;                // in order of issue
   int num_ctas = 1;
   struct RemoteUse { std::uint32_t clock = 0, op = 0; };
+  RegisterPool registers;
   std::vector<RemoteUse> remote_uses;         // [cta][warp of the cluster]: its last use of that cta's shared memory
   std::uint64_t progress = 0;                 // counts what can wake somebody
-  std::map<std::uint64_t, ProxyShadow::Clock> flags;  // by address: what ordered accesses to it have released
-  bool strong = false;                        // the access under way is one of those: they do not race
   std::uint64_t barrier_phase = 0;            // barrier.cluster
-  ProxyShadow::Clock barrier_arriving, barrier_completed;
+  Clock barrier_arriving, barrier_completed;
 
   void reset(std::vector<Cta>& ctas, std::uint32_t shared_bytes);
   Mbarrier* find(int cta, std::uint64_t offset);

@@ -135,7 +135,7 @@ void cluster_arrive(Warp& warp, const Op& op) {
     return;
   }
   if (op.flags & 1)
-    cluster.shadow.release_relaxed(agent_of(warp), cluster.barrier_arriving);
+    warp.cta->worker->flags.release_relaxed(warp, cluster.barrier_arriving);
   else
     cluster.shadow.release(agent_of(warp), cluster.barrier_arriving);
   warp.cluster_arrived = warp.cluster_phase_open = true;
@@ -155,20 +155,21 @@ void cluster_wait(Warp& warp, const Op& op) {
     return;
   }
   warp.cluster_phase_open = false;
-  if (op.flags & 1)
-    cluster.shadow.acquire_relaxed(agent_of(warp), cluster.barrier_completed);
-  else
-    cluster.shadow.acquire(agent_of(warp), cluster.barrier_completed);
+  order_lanes(warp);
+  cluster.shadow.acquire(agent_of(warp), cluster.barrier_completed);
 }
 
 void ordered_access(Warp& warp, const Op& op) {
   const auto access = reinterpret_cast<Handler>(const_cast<void*>(op.function));
-  Cluster* const cluster = warp.cta->cluster;
-  if (cluster == nullptr) {
-    order_lanes(warp);  // lanes may meet through it
+  if (!warp.cta->launch->checks) return access(warp, op);
+  order_lanes(warp);  // lanes may meet through it
+  warp.strong_clock = clock_of(warp);  // what the access releases covers the access
+  const auto meets = [&] {
     access(warp, op);
-    return order_lanes(warp);
-  }
+    warp.strong_clock = 0;
+    order_lanes(warp);
+  };
+  if (!warp.cta->launch->program->orders_memory) return meets();  // strong, but nothing in the program orders anything
   // Shared memory of each cta has flags of its own; a generic shared address and a plain one name the same.
   LaneAddresses addresses;
   gather_addresses(warp, op, addresses);
@@ -180,33 +181,29 @@ void ordered_access(Warp& warp, const Op& op) {
     if (at >> kClusterRankShift == 0) at |= static_cast<std::uint64_t>(warp.cta->rank + 1) << kClusterRankShift;
     if (count == 0 || flags[count - 1] != at) flags[count++] = at;
   }
-  ProxyShadow& shadow = cluster->shadow;
-  const ProxyShadow::Agent self = agent_of(warp);
+  const std::uint8_t order = op.member_slot;
   for (int i = 0; i < count; ++i) {
-    ProxyShadow::Clock& clock = cluster->flags[flags[i]];
-    // A read-modify-write takes over what its address has and adds to it; a store that orders nothing passes on what a fence covers.
-    if (op.member_slot & kAcquires) shadow.acquire(self, clock);
-    else shadow.acquire_relaxed(self, clock);
-    if (op.member_slot & kReleases) shadow.release(self, clock);
-    else shadow.release_relaxed(self, clock);
+    const auto scope = static_cast<Scope>(order >> kScopeShift);
+    const bool shared = flags[i] < kSharedWindow;
+    warp.cta->worker->flags.access(warp, flags[i], {(order & kReads) != 0, (order & kWrites) != 0, (order & kAcquires) != 0, (order & kReleases) != 0,
+                                                    shared ? std::min(scope, Scope::kCluster) : scope});
   }
-  cluster->strong = true;
-  access(warp, op);
-  cluster->strong = false;
+  meets();
 }
 
 void sleep_a_while(Warp& warp, const Op&) { warp.gives_way = true; }
 
-void fence_memory(Warp& warp, const Op&) {
-  if (warp.cta->cluster != nullptr) warp.cta->cluster->shadow.fence(agent_of(warp));
+void fence_memory(Warp& warp, const Op& op) {
+  if (warp.cta->launch->checks) warp.cta->worker->flags.fence(warp, static_cast<Scope>(op.flags));
 }
 
-void fence_async_proxy(Warp& warp, const Op&) {
+void fence_async_proxy(Warp& warp, const Op& op) {
   Cluster& cluster = *warp.cta->cluster;
   const ProxyShadow::Agent self = agent_of(warp);
-  for (Mbarrier& barrier : cluster.mbarriers)
-    if (cluster.shadow.knows(self, barrier.init_warp, barrier.init_clock)) barrier.fenced = true;
-  cluster.shadow.fence_async(self);
+  if (op.flags & kFencesShared)
+    for (Mbarrier& barrier : cluster.mbarriers)
+      if (cluster.shadow.knows(self, barrier.init_warp, barrier.init_clock)) barrier.fenced = true;
+  cluster.shadow.fence_async(self, op.flags & kFencesShared, op.flags & kFencesGlobal);
 }
 
 void fence_mbarrier_init(Warp& warp, const Op&) {

@@ -31,13 +31,14 @@ void cluster_wait(Warp& warp, const Op& op);
 void sleep_a_while(Warp& warp, const Op& op);  // nanosleep; OpKind::kWait
 
 // ld, st, atom and red that order memory, or take part in an order through fences, around the handler in Op::function: flags by which warps
-// synchronise. slot[1] = address, Op::member_slot = OrderedAccess.
-enum OrderedAccess : std::uint8_t { kAcquires = 1, kReleases = 2, kStrong = 4 };
+// synchronise. slot[1] = address, Op::member_slot = OrderedAccess, with the Scope from bit kScopeShift on.
+enum OrderedAccess : std::uint8_t { kAcquires = 1, kReleases = 2, kStrong = 4, kReads = 8, kWrites = 16 };
+inline constexpr int kScopeShift = 5;
 void ordered_access(Warp& warp, const Op& op);
 
-// Fences: what they order depends on the program (nothing, where it uses nothing asynchronous).
-void fence_memory(Warp& warp, const Op& op);       // fence.acq_rel, fence.sc, membar
-void fence_async_proxy(Warp& warp, const Op& op);  // fence.proxy.async
+void fence_memory(Warp& warp, const Op& op);       // fence.acq_rel, fence.sc, membar; flags = Scope
+enum : std::uint8_t { kFencesShared = 1, kFencesGlobal = 2 };
+void fence_async_proxy(Warp& warp, const Op& op);  // fence.proxy.async; flags above
 void fence_mbarrier_init(Warp& warp, const Op& op);
 
 }  // namespace bsgen::sim

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "runtime/sim/check/global_checks.h"
 #include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/cluster.h"
 #include "runtime/sim/exec/memory_ops.h"
@@ -56,6 +57,7 @@ std::uint32_t find_sources(Warp& warp, const Op& op, const LaneAddresses& global
   while (mask != 0) {
     const Piece from = next_global_piece(warp, op, global, size, Access::kRead, mask, op.element_bytes);
     check_valid(warp, op, from, global, size, "global");
+    check_global(warp, op, from, global, size, GlobalAccess::kLoad);
     for (std::uint32_t lanes = from.mask; lanes != 0; lanes &= lanes - 1) {
       const int lane = std::countr_zero(lanes);
       copy.source[lane] = from.host + (global.of[lane] - from.base);
@@ -63,15 +65,6 @@ std::uint32_t find_sources(Warp& warp, const Op& op, const LaneAddresses& global
     readable |= from.mask;
   }
   return readable;
-}
-
-// The thread has waited for these lanes' copies: from now on they are writes of its own.
-void complete(Warp& warp, const PendingCopy& copy, std::uint32_t done) {
-  if (warp.cta->cluster != nullptr) {
-    ProxyShadow& shadow = warp.cta->cluster->shadow;
-    return shadow.learn(agent_of(warp), shadow.of(ProxyShadow::AgentKind::kCopy, agent_of(warp)), copy.group + 1);
-  }
-  check_shared_complete(warp, copy.shared_offset, copy.bytes, done);
 }
 
 }  // namespace
@@ -82,6 +75,12 @@ void land_copies(Warp& warp, std::uint32_t lanes) {
     land(warp, copy, now);
     copy.landed |= now;
   }
+}
+
+void check_copies_at_exit(Warp& warp) {
+  for (const PendingCopy& copy : warp.pending)
+    if (copy.mask != 0)
+      report(warp, warp.cta->launch->program->ops[copy.op], Severity::kWarning, "unwaited", std::countr_zero(copy.mask), [] { return std::string("has ended before its cp.async was waited for"); });
 }
 
 void copy_async(Warp& warp, const Op& op) {
@@ -160,6 +159,13 @@ void copy_async_wait(Warp& warp, const Op& op) {
   const auto waited = [&](const PendingCopy& copy, int lane) {
     return op.immediate < 0 || std::int64_t{copy.group} + op.immediate < std::int64_t{warp.committed[lane]};
   };
+  if (warp.cta->cluster != nullptr) {  // also those that an mbarrier has waited for
+    std::int64_t over = 0;
+    for (std::uint32_t rest = warp.mask; rest != 0; rest &= rest - 1)
+      over = std::max(over, op.immediate < 0 ? std::int64_t{warp.committed[std::countr_zero(rest)]} + 1 : std::int64_t{warp.committed[std::countr_zero(rest)]} - op.immediate);
+    ProxyShadow& shadow = warp.cta->cluster->shadow;
+    if (over > 0) shadow.learn(agent_of(warp), shadow.of(ProxyShadow::AgentKind::kCopy, agent_of(warp)), static_cast<std::uint32_t>(over));
+  }
   std::size_t kept = 0;
   for (std::size_t i = 0; i < warp.pending.size(); ++i) {
     PendingCopy& copy = warp.pending[i];
@@ -172,7 +178,7 @@ void copy_async_wait(Warp& warp, const Op& op) {
     }
     if (done != 0) {
       land(warp, copy, done & ~copy.landed);
-      complete(warp, copy, done);
+      check_shared_complete(warp, copy.shared_offset, copy.bytes, done);  // from now on they are writes of the thread itself
       copy.mask &= ~done;
     }
     if (copy.mask != 0) {

@@ -25,7 +25,7 @@ std::uint64_t lane_address(const Warp& warp, const Op& op, int lane) {
 void complete_phase(Cluster& cluster, Mbarrier& barrier) {
   ++barrier.phase;
   barrier.pending = barrier.expected;
-  ProxyShadow::join(barrier.completed, barrier.arriving);
+  barrier.completed.join(barrier.arriving);
   barrier.arriving.clear();
   ++cluster.agent_clock[barrier.agent % cluster.agent_clock.size()];
   ++cluster.progress;
@@ -158,7 +158,7 @@ void mbarrier_arrive(Warp& warp, const Op& op) {
     if (!arrive(warp, op, *barrier, expects ? 1 : number, lane)) continue;
     if (barrier != released) {
       if (op.count & kRelaxed)
-        cluster.shadow.release_relaxed(agent_of(warp), barrier->arriving);
+        warp.cta->worker->flags.release_relaxed(warp, barrier->arriving);
       else
         cluster.shadow.release(agent_of(warp), barrier->arriving);
       released = barrier;
@@ -185,6 +185,7 @@ void complete_transactions(Warp& warp, const Op& op, Mbarrier& barrier, std::int
     report(warp, op, Severity::kError, "mbarrier", lane, [&] { return fmt::format("completes {} bytes at {}, which has been invalidated", bytes, name_of(*warp.cta->worker, barrier)); });
     return;
   }
+  if (op.handler != &mbarrier_complete) barrier.copier = &warp, barrier.copy_op = op.index, barrier.copy_phase = barrier.phase;
   std::vector<std::uint32_t>& g = barrier.arriving.g;
   if (g.size() <= barrier.agent) g.resize(barrier.agent + 1u, 0);
   g[barrier.agent] = cluster.agent_clock[barrier.agent % cluster.agent_clock.size()];
@@ -245,10 +246,12 @@ void mbarrier_test(Warp& warp, const Op& op) {
     if (complete) {
       passed |= std::uint32_t{1} << lane;
       if (known) warp.failed_waits.erase(failed);
+      barrier->phases_seen = std::max(barrier->phases_seen, barrier->phase);
       if (barrier == acquired) continue;
       acquired = barrier;
+      order_lanes(warp);
       if (op.count & kRelaxed)
-        cluster.shadow.acquire_relaxed(agent_of(warp), barrier->completed);
+        warp.cta->worker->flags.acquire_relaxed(warp, barrier->completed);
       else
         cluster.shadow.acquire(agent_of(warp), barrier->completed);
     } else if (!known) {
@@ -281,6 +284,8 @@ void mbarrier_copies_arrive(Warp& warp, const Op& op) {
     const std::uint32_t clock = warp.committed[lane] + 1;
     const auto trigger = [self, at, number, lane, clock] {
       land_copies(*self, std::uint32_t{1} << lane);
+      for (PendingCopy& copy : self->pending) copy.mask &= ~(std::uint32_t{1} << lane);  // whoever waits at the barrier waits for them
+      std::erase_if(self->pending, [](const PendingCopy& copy) { return copy.mask == 0; });
       Cluster& now = *self->cta->cluster;
       Mbarrier& target = now.mbarriers[number];
       if (!target.live) return;

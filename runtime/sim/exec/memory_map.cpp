@@ -9,7 +9,6 @@
 namespace bsgen::sim {
 namespace {
 
-constexpr std::uint64_t kGapBytes = 64 * 1024;
 constexpr std::size_t kMaxFreed = 4096;
 
 }  // namespace

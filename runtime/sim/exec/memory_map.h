@@ -26,6 +26,7 @@ inline constexpr std::uint64_t kParamWindow = std::uint64_t{3} << 40;
 inline constexpr std::uint64_t kWindowBytes = std::uint64_t{1} << 32;
 // Hardware keeps the first KiB of a cta's shared memory for itself, so address 0 is an error here too.
 inline constexpr std::uint32_t kSharedBase = 1024;
+inline constexpr std::uint64_t kGapBytes = 64 * 1024;  // between allocations
 
 struct Allocation {
   Allocation(std::uint64_t base, std::uint64_t bytes, bool writable, std::string name);
@@ -39,6 +40,7 @@ struct Allocation {
   std::unique_ptr<std::byte[]> data;
   std::unique_ptr<std::uint8_t[]> valid;  // one per byte, 0xff = holds a value
   std::atomic<bool> all_valid{false};     // then `valid` need not be looked at
+  std::uint32_t tracked = 0;              // of the launch under way: 1 + its number among those whose races are looked for
 
   bool contains(std::uint64_t address, std::uint64_t size) const {
     return address >= base && size <= bytes && address - base <= bytes - size;

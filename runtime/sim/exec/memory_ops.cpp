@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "runtime/sim/check/global_checks.h"
 #include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/cluster_ops.h"
 #include "runtime/sim/exec/shared_footprint.h"
@@ -117,6 +118,7 @@ void load_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses,
     const Piece piece = next_global_piece(warp, op, addresses, bytes, Access::kRead, rest);
     if (piece.mask == 0) continue;
     check_valid(warp, op, piece, addresses, bytes, "global");
+    check_global(warp, op, piece, addresses, bytes, GlobalAccess::kLoad);
     load_piece(warp, op, piece, addresses);
     good |= piece.mask;
   }
@@ -128,7 +130,7 @@ void load_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses,
 }
 void count_and_check(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, Access access, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return count_shared(warp, op, offsets, bytes, mask);
-  SharedFootprint touched;
+  Footprint touched;
   count_shared(warp, op, offsets, bytes, mask, touched);
   check_shared_footprint(warp, op, offsets, bytes, access, touched);
 }
@@ -230,6 +232,7 @@ void store_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses
   for (std::uint32_t rest = mask; rest != 0;) {
     const Piece piece = next_global_piece(warp, op, addresses, bytes, Access::kWrite, rest);
     if (piece.mask == 0) continue;
+    check_global(warp, op, piece, addresses, bytes, GlobalAccess::kStore);
     store_piece(warp, op, piece, addresses);
     good |= piece.mask;
   }

@@ -26,6 +26,8 @@ void copy_async_commit(Warp& warp, const Op& op);
 // immediate = groups that may stay pending; -1 = wait_all.
 void copy_async_wait(Warp& warp, const Op& op);
 
+// Copies that a thread has not waited for when it ends.
+void check_copies_at_exit(Warp& warp);
 // Moves the data of these lanes' copies that are still under way; the threads have not waited for them by that.
 void land_copies(Warp& warp, std::uint32_t lanes);
 

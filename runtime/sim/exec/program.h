@@ -88,7 +88,14 @@ struct Program {
   std::uint32_t cluster[3] = {};               // .reqnctapercluster; 0 = none
   std::uint32_t max_threads = 0;               // 0 = not given
   bool uses_async = false;                     // mbarriers, the async proxy or clusters: checked by a shadow of their own
-  bool ordered_ctas = false;                   // results depend on the order of ctas: atomics that return or round
+  bool ordered_ctas = false;                   // ctas may meet in global memory (atomics, flags): results depend on their order
+  bool orders_memory = false;                  // has acquire or release accesses, or fences
+  // Where addresses that the kernel writes to in global memory may come from: nothing else can be written.
+  struct Written {
+    bool anything = false;                     // from 8-byte values in memory, which may be any pointer
+    bool variables = false;                    // module variables
+    std::vector<std::uint32_t> parameters;     // 8-byte words at these offsets: pointers, or where a tensor map begins
+  } written;
 };
 
 }  // namespace bsgen::sim

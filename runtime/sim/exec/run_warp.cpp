@@ -6,6 +6,8 @@
 #include <bit>
 
 #include "runtime/sim/exec/barrier_ops.h"
+#include "runtime/sim/exec/memory_ops.h"
+#include "runtime/sim/exec/register_pool.h"
 #include "runtime/sim/exec/tracer.h"
 #include "runtime/sim/exec/wgmma_ops.h"
 
@@ -117,6 +119,13 @@ void branch(Warp& warp, int target, std::uint32_t taken) {
     warp.others.push_back({target, taken, false});
     warp.active = stays;
     ++warp.pc;
+    // The side that stands lower goes first, so that both meet at their join. A seed may let the other one go on, until something needs
+    // all lanes or the warp's turn ends.
+    Split& other = warp.others.back();
+    Worker& worker = *warp.cta->worker;
+    if (worker.launch.schedule.timing != Timing::kMixed || (worker.random() & 1)) return;
+    if (other.pc > warp.pc) std::swap(other.pc, warp.pc), std::swap(other.mask, warp.active);
+    other.deferred = true;
   }
 }
 
@@ -153,6 +162,7 @@ Stop execute(Warp& warp, std::uint64_t limit) {
     if constexpr (kTraced) warp.cta->launch->tracer->stopped(warp);
     return why;
   };
+  if (worker.launch.schedule.timing == Timing::kMixed && wake_deferred(warp)) reconverge(warp);
   for (;;) {
     if (warp.pc >= warp.merge_pc) [[unlikely]] reconverge(warp);
     const Op& op = ops[warp.pc];
@@ -231,6 +241,8 @@ Stop execute(Warp& warp, std::uint64_t limit) {
       }
       warp.done = true;
       check_wgmma_at_exit(warp);
+      check_copies_at_exit(warp);
+      check_registers_at_exit(warp);
       return stop(Stop::kDone);
     }
   }

@@ -40,13 +40,15 @@ void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
   warp.wgmma.start();
   warp.gives_way = warp.repeats = false;
   warp.failed_waits.clear();
+  warp.strong_clock = 0;
   warp.cluster_arrived = warp.cluster_phase_open = warp.cluster_waits = warp.group_waits = false;
   for (const Program::Undefined& undefined : cta.launch->program->undefined_at_entry) std::memset(warp.registers + undefined.offset, 0, undefined.bytes);
 }
 
 }  // namespace
 
-Worker::Worker(const LaunchState& launch) : launch(launch), ctas(launch.cluster_ctas()), counts(launch.program->ops.size()) {
+Worker::Worker(const LaunchState& launch, GlobalOrder& global)
+    : launch(launch), ctas(launch.cluster_ctas()), counts(launch.program->ops.size()), global(global) {
   const Program& program = *launch.program;
   const std::size_t num_warps = (launch.config.threads + kLanes - 1) / kLanes;
   registers.resize(ctas.size() * num_warps * program.register_file_bytes + 256);
@@ -79,43 +81,50 @@ Worker::Worker(const LaunchState& launch) : launch(launch), ctas(launch.cluster_
 
 Worker::~Worker() = default;
 
-namespace {
-
-std::uint64_t mix(std::uint64_t x) {  // splitmix64 (Vigna)
+std::uint64_t drawn(std::uint64_t x) {  // splitmix64 (Vigna)
   x += 0x9e3779b97f4a7c15u;
   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
   x = (x ^ x >> 27) * 0x94d049bb133111ebu;
   return x ^ x >> 31;
 }
 
+namespace {
+
 // Which of `count` comes at place `order`: a step that has no divisor in common with the count visits each of them once.
 std::uint64_t shuffled(std::uint64_t order, std::uint64_t count, std::uint64_t seed) {
-  std::uint64_t step = mix(seed) % count;
+  std::uint64_t step = drawn(seed) % count;
   while (std::gcd(step, count) != 1) step = (step + 1) % count;
-  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(step) * order + mix(seed + 1)) % count);
+  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(step) * order + drawn(seed + 1)) % count);
 }
 
 }  // namespace
 
-std::uint64_t Worker::random() { return mix(random_state++); }
+std::uint64_t Worker::random() { return drawn(random_state++); }
+
+CtaPlace cta_place(const LaunchState& launch, std::uint64_t order) {
+  const LaunchConfig& config = launch.config;
+  const std::uint64_t size = launch.cluster_ctas(), num_clusters = std::uint64_t{config.grid_x} * config.grid_y * config.grid_z / size;
+  // Ctas that may wait for each other by flags come in rising order under every seed: those that come first are never waited for in vain.
+  const bool may_wait = launch.program->ordered_ctas && launch.program->orders_memory;
+  const std::uint64_t cluster = launch.schedule.timing == Timing::kMixed && !may_wait ? shuffled(order / size, num_clusters, launch.schedule.seed) : order / size;
+  const auto rank = static_cast<std::uint32_t>(order % size);
+  const std::uint32_t* dims = launch.cluster;
+  CtaPlace place;
+  place.index[0] = static_cast<std::uint32_t>(cluster % (config.grid_x / dims[0])) * dims[0] + rank % dims[0];
+  place.index[1] = static_cast<std::uint32_t>(cluster / (config.grid_x / dims[0]) % (config.grid_y / dims[1])) * dims[1] + rank / dims[0] % dims[1];
+  place.index[2] = static_cast<std::uint32_t>(cluster / (config.grid_x / dims[0]) / (config.grid_y / dims[1])) * dims[2] + rank / dims[0] / dims[1];
+  place.linear = place.index[0] + std::uint64_t{config.grid_x} * (place.index[1] + std::uint64_t{config.grid_y} * place.index[2]);
+  return place;
+}
 
 void Worker::start_cluster(std::uint64_t order) {
-  const Schedule& schedule = launch.schedule;
   const LaunchConfig& config = launch.config;
-  const std::uint64_t num_clusters = std::uint64_t{config.grid_x} * config.grid_y * config.grid_z / ctas.size();
-  const std::uint64_t number = schedule.timing == Timing::kMixed ? shuffled(order, num_clusters, schedule.seed) : order;
-  random_state = mix(schedule.seed ^ mix(number));
-  const std::uint32_t dims[3] = {launch.cluster[0], launch.cluster[1], launch.cluster[2]};
-  const std::uint32_t first[3] = {static_cast<std::uint32_t>(number % (config.grid_x / dims[0])) * dims[0],
-                                  static_cast<std::uint32_t>(number / (config.grid_x / dims[0]) % (config.grid_y / dims[1])) * dims[1],
-                                  static_cast<std::uint32_t>(number / (config.grid_x / dims[0]) / (config.grid_y / dims[1])) * dims[2]};
   for (std::uint32_t rank = 0; rank < ctas.size(); ++rank) {
     Cta& cta = ctas[rank];
     cta.order = order * ctas.size() + rank;
-    cta.index[0] = first[0] + rank % dims[0];
-    cta.index[1] = first[1] + rank / dims[0] % dims[1];
-    cta.index[2] = first[2] + rank / dims[0] / dims[1];
-    cta.linear = cta.index[0] + std::uint64_t{config.grid_x} * (cta.index[1] + std::uint64_t{config.grid_y} * cta.index[2]);
+    const CtaPlace place = cta_place(launch, cta.order);
+    std::copy(place.index.begin(), place.index.end(), cta.index);
+    cta.linear = place.linear;
     cta.ended = false;
     // What shared memory holds at the start is unknown; a NaN pattern makes results that depend on it look wrong.
     std::fill(cta.shared.begin(), cta.shared.end(), std::byte{0xff});
@@ -125,13 +134,13 @@ void Worker::start_cluster(std::uint64_t order) {
     }
     std::fill(std::begin(cta.barriers), std::end(cta.barriers), Barrier());
     for (WarpgroupSteps& group : cta.warpgroups) group.start();
-    if (cluster == nullptr) {
-      cta.shadow.reset(launch.checks ? launch.shared_bytes : 0, static_cast<int>(cta.warps.size()));
-      cta.lane_order.reset(launch.checks ? launch.shared_bytes : 0);
-    }
+    if (cluster == nullptr) cta.shadow.reset(launch.checks ? launch.shared_bytes : 0, static_cast<int>(cta.warps.size()));
+    cta.lane_order.reset(launch.checks ? launch.shared_bytes : 0);
     for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), config.threads);
   }
+  random_state = drawn(launch.schedule.seed ^ drawn(ctas[0].linear));
   if (cluster != nullptr) cluster->reset(ctas, launch.shared_bytes);
+  flags.reset(ctas.size() * ctas[0].warps.size());
 }
 
 void Worker::warp_ended(Cta& cta) {
@@ -142,19 +151,25 @@ void Worker::warp_ended(Cta& cta) {
 }
 
 // A warp that nobody but another warp or a copy can help.
-static bool is_blocked(const Warp& warp) { return !warp.failed_waits.empty() || warp.cluster_waits || warp.group_waits; }
+static bool is_blocked(const Warp& warp) {
+  return !warp.failed_waits.empty() || warp.cluster_waits || warp.group_waits || (warp.cta->cluster != nullptr && warp.cta->cluster->registers.of(warp).waits);
+}
 
 bool Worker::run_cluster(std::uint64_t order) {
   start_cluster(order);
   const bool shuffles = launch.schedule.timing == Timing::kMixed;
   const std::size_t num_warps = ctas[0].warps.size(), total = ctas.size() * num_warps;
   const std::uint64_t start = instructions;
+  std::vector<std::size_t> turns(total);
+  std::iota(turns.begin(), turns.end(), std::size_t{0});
   for (int idle = 0;;) {
     bool ran = false, gave_way = false, all_done = true;
     const std::uint64_t progress = cluster != nullptr ? cluster->progress : 0;
-    const std::size_t first = shuffles ? random() % total : 0;
-    for (std::size_t i = 0; i < total; ++i) {
-      const std::size_t which = (first + i) % total;
+    if (shuffles) {  // each warp's turn anew, and now and then a copy lands that nobody needs yet
+      for (std::size_t i = total; i > 1; --i) std::swap(turns[i - 1], turns[random() % i]);
+      if (random() % 4 == 0 && cluster != nullptr) land_a_flight(*this);
+    }
+    for (const std::size_t which : turns) {
       Warp& warp = ctas[which / num_warps].warps[which % num_warps];
       all_done &= warp.done;
       if (warp.done || warp.barrier >= 0) continue;
@@ -187,7 +202,7 @@ bool Worker::run_cluster(std::uint64_t order) {
         for (Warp& warp : cta.warps)
           if (!warp.done && warp.barrier < 0 && (busy->done || busy->barrier >= 0)) busy = &warp;
       report(*busy, launch.program->ops[static_cast<std::size_t>(busy->pc)], Severity::kError, "budget", kWholeWarp, [&] {
-        return fmt::format("does not end; its cta has executed more than {} warp instructions", launch.instruction_budget);
+        return fmt::format("does not end; its cta has executed more than {} warp instructions, and a larger SimOptions::instruction_budget allows more", launch.instruction_budget);
       });
       return false;
     }
@@ -196,11 +211,10 @@ bool Worker::run_cluster(std::uint64_t order) {
   return true;
 }
 
-std::string finding_text(const Warp& warp, std::uint32_t op, int lane, const std::string& what) {
-  const Cta& cta = *warp.cta;
-  const std::string z = cta.launch->config.grid_z > 1 ? fmt::format(", {}", cta.index[2]) : std::string();
-  const std::string who = lane == kWholeCta ? "" : lane == kWholeWarp ? fmt::format(" warp {}", warp.index) : fmt::format(" thread {}", warp.index * kLanes + lane);
-  return fmt::format("sim: cta ({}, {}{}){}{} {} {}", cta.index[0], cta.index[1], z, who, lane == kWholeCta ? ":" : "", with_symbols(*cta.launch->program, what), place(*cta.launch->program, op));
+std::string finding_text(const LaunchState& launch, const std::array<std::uint32_t, 3>& cta, int warp, std::uint32_t op, int lane, const std::string& what) {
+  const std::string z = launch.config.grid_z > 1 ? fmt::format(", {}", cta[2]) : std::string();
+  const std::string who = lane == kWholeCta ? "" : lane == kWholeWarp ? fmt::format(" warp {}", warp) : fmt::format(" thread {}", warp * kLanes + lane);
+  return fmt::format("sim: cta ({}, {}{}){}{} {} {}", cta[0], cta[1], z, who, lane == kWholeCta ? ":" : "", with_symbols(*launch.program, what), place(*launch.program, op));
 }
 
 }  // namespace bsgen::sim

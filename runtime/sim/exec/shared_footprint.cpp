@@ -14,7 +14,7 @@ constexpr std::uint32_t kGranule = SharedShadow::kGranule;
 // A footprint that is being filled. The table finds a granule's entry again; neighbouring lanes mostly meet in one.
 class Filling {
  public:
-  explicit Filling(SharedFootprint& into) : into_(into) { into_.count = 0; }
+  explicit Filling(Footprint& into) : into_(into) { into_.count = 0; }
 
   void add(std::uint32_t granule, std::uint16_t bytes, std::uint32_t lanes) {
     int entry = into_.count - 1;
@@ -40,12 +40,12 @@ class Filling {
       if (into_.granule[i] == granule) return i;
     return -1;
   }
-  SharedFootprint& into_;
+  Footprint& into_;
   std::uint8_t places_[64] = {};  // 1 + the first entry whose granule has these low bits; 0 = none
 };
 
 // A granule lies in banks 4 (g % 8) .. + 3: as many wavefronts as the fullest bank has words.
-std::uint32_t wavefronts(const SharedFootprint& touched) {
+std::uint32_t wavefronts(const Footprint& touched) {
   std::uint32_t used = 0;
   for (int i = 0; i < touched.count; ++i) used |= 1u << touched.granule[i] % 8;
   if (std::popcount(used) == touched.count) [[likely]] return touched.count != 0;
@@ -57,11 +57,11 @@ std::uint32_t wavefronts(const SharedFootprint& touched) {
   return worst;
 }
 
-void add_lanes(Filling& filling, const LaneAddresses& offsets, std::uint32_t bytes, std::uint32_t mask) {
+void add_lanes(Filling& filling, const LaneAddresses& offsets, std::uint32_t bytes, std::uint32_t mask, std::uint64_t base = 0) {
   const std::uint32_t pattern = (1u << bytes) - 1;
   for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
-    const auto offset = static_cast<std::uint32_t>(offsets.of[std::countr_zero(rest)]);
-    filling.add(offset / kGranule, static_cast<std::uint16_t>(pattern << offset % kGranule), rest & (0 - rest));
+    const std::uint64_t offset = offsets.of[std::countr_zero(rest)] - base;
+    filling.add(static_cast<std::uint32_t>(offset / kGranule), static_cast<std::uint16_t>(pattern << offset % kGranule), rest & (0 - rest));
   }
 }
 
@@ -71,6 +71,16 @@ bool in_lane_order(const LaneAddresses& offsets, std::uint32_t bytes, std::uint3
   std::uint64_t unlike = 0;
   for (int lane = 0; lane < kLanes; ++lane) unlike |= offsets.of[lane] ^ (offsets.of[0] + static_cast<std::uint64_t>(lane) * bytes);
   return unlike == 0;
+}
+
+void fill_in_lane_order(std::uint64_t offset, std::uint32_t bytes, Footprint& touched) {
+  touched.count = static_cast<int>(kLanes * bytes / kGranule);
+  const std::uint32_t lanes = kGranule / bytes;
+  for (int i = 0; i < touched.count; ++i) {
+    touched.granule[i] = static_cast<std::uint32_t>(offset / kGranule) + static_cast<std::uint32_t>(i);
+    touched.bytes[i] = 0xffff;
+    touched.lanes[i] = ((1u << lanes) - 1) << static_cast<std::uint32_t>(i) * lanes;
+  }
 }
 
 // Rows of 16 bytes of which no quarter of the warp meets a bank twice and which lie within 64 of each other, all different: a tile
@@ -94,29 +104,29 @@ bool is_swizzled_tile(const LaneAddresses& offsets, std::uint32_t bytes, std::ui
 
 }  // namespace
 
+void make_footprint(const LaneAddresses& addresses, std::uint64_t base, std::uint32_t bytes, std::uint32_t mask, Footprint& touched) {
+  const std::uint64_t first = addresses.of[0] - base;
+  if (first % kGranule == 0 && in_lane_order(addresses, bytes, mask)) return fill_in_lane_order(first, bytes, touched);
+  Filling all(touched);
+  add_lanes(all, addresses, bytes, mask, base);
+}
+
 void count_shared(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, std::uint32_t mask) {
   if (in_lane_order(offsets, bytes, mask) || is_swizzled_tile(offsets, bytes, mask)) {
     counts_of(warp, op).shared_wavefronts += bytes / 4;
     counts_of(warp, op).shared_wavefronts_ideal += bytes / 4;
     return;
   }
-  SharedFootprint touched;
+  Footprint touched;
   count_shared(warp, op, offsets, bytes, mask, touched);
 }
 
-void count_shared(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, std::uint32_t mask, SharedFootprint& touched) {
+void count_shared(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, std::uint32_t mask, Footprint& touched) {
   OpCounts& counts = counts_of(warp, op);
   if (offsets.of[0] % kGranule == 0 && in_lane_order(offsets, bytes, mask)) {
     counts.shared_wavefronts += bytes / 4;
     counts.shared_wavefronts_ideal += bytes / 4;
-    touched.count = static_cast<int>(kLanes * bytes / kGranule);
-    const std::uint32_t lanes = kGranule / bytes;
-    for (int i = 0; i < touched.count; ++i) {
-      touched.granule[i] = static_cast<std::uint32_t>(offsets.of[0] / kGranule) + static_cast<std::uint32_t>(i);
-      touched.bytes[i] = 0xffff;
-      touched.lanes[i] = ((1u << lanes) - 1) << static_cast<std::uint32_t>(i) * lanes;
-    }
-    return;
+    return fill_in_lane_order(offsets.of[0], bytes, touched);
   }
   Filling all(touched);
   if (bytes <= 4) {
@@ -126,7 +136,7 @@ void count_shared(Warp& warp, const Op& op, const LaneAddresses& offsets, std::u
     const int lanes = bytes == 8 ? 16 : 8;
     for (int first = 0; first < kLanes; first += lanes) {
       const std::uint32_t part = mask & ((1u << lanes) - 1) << first;
-      SharedFootprint group;
+      Footprint group;
       Filling filling(group);
       add_lanes(filling, offsets, bytes, part);
       counts.shared_wavefronts += wavefronts(group);
@@ -138,27 +148,28 @@ void count_shared(Warp& warp, const Op& op, const LaneAddresses& offsets, std::u
   counts.shared_wavefronts_ideal += (distinct_bytes + 127) / 128;
 }
 
-void check_shared_footprint(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, Access access, const SharedFootprint& touched) {
+void check_shared_footprint(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, Access access, const Footprint& touched) {
   Cta& cta = *warp.cta;
   if (!cta.launch->checks) return;
   SharedShadow& shadow = cta.shadow;
   std::uint32_t left = 0;
-  if (cta.cluster != nullptr) {
+  const bool races = warp.strong_clock == 0;
+  if (cta.cluster != nullptr && races) {
     for (int i = 0; i < touched.count; ++i) {
       const int lane = std::countr_zero(touched.lanes[i]);
       check_generic_granule(warp, op, access == Access::kRead ? ProxyShadow::Access::kRead : ProxyShadow::Access::kWrite, touched.granule[i], touched.bytes[i],
                             static_cast<std::uint32_t>(offsets.of[lane]), bytes, lane);
     }
-  } else {
+  } else if (races) {
     left = access == Access::kRead ? shadow.read_granules(warp.index, touched.granule, touched.bytes, touched.count)
                                    : shadow.write_granules(warp.index, touched.granule, touched.bytes, touched.count);
-    for (int i = 0; i < touched.count; ++i) {
-      const LaneOrder::Conflict conflict =
-          access == Access::kRead ? cta.lane_order.read(warp.lane_epoch, touched.granule[i], touched.lanes[i], touched.bytes[i], bytes == kGranule)
-                                  : cta.lane_order.write(warp.lane_epoch, touched.granule[i], touched.lanes[i], touched.bytes[i]);
-      if (conflict.lane >= 0) [[unlikely]]
-        report_lane_conflict(warp, op, conflict, access, static_cast<std::uint32_t>(offsets.of[conflict.lane]), bytes);
-    }
+  }
+  for (int i = 0; i < touched.count && races; ++i) {
+    const LaneOrder::Conflict conflict =
+        access == Access::kRead ? cta.lane_order.read(warp.lane_epoch, touched.granule[i], touched.lanes[i], touched.bytes[i], bytes == kGranule)
+                                : cta.lane_order.write(warp.lane_epoch, touched.granule[i], touched.lanes[i], touched.bytes[i]);
+    if (conflict.lane >= 0) [[unlikely]]
+      report_lane_conflict(warp, op, conflict, access, static_cast<std::uint32_t>(offsets.of[conflict.lane]), bytes);
   }
   std::uint32_t lanes = 0;
   for (; left != 0; left &= left - 1) lanes |= touched.lanes[std::countr_zero(left)];

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "runtime/sim/check/diagnostics.h"
+#include "runtime/sim/check/flag_order.h"
+#include "runtime/sim/check/global_shadow.h"
 #include "runtime/sim/check/lane_order.h"
 #include "runtime/sim/check/shared_shadow.h"
 #include "runtime/sim/exec/memory_map.h"
@@ -89,6 +91,7 @@ struct Warp {
   bool forced = false;         // the instruction runs although lanes are missing; it has been reported
   int barrier = -1;            // named barrier it waits at
   std::uint32_t lane_epoch = 0;  // of the cta's LaneOrder
+  std::uint32_t strong_clock = 0;  // of the access under way that orders memory: the time before that order; else 0
   std::uint32_t committed[kLanes] = {};  // cp.async groups per lane
   std::vector<PendingCopy> pending;
   AsyncQueue async[kNumAsyncKinds];
@@ -114,6 +117,8 @@ struct Barrier {
   std::uint32_t arrived = 0;
   std::uint64_t arrivals = 0;   // warps, as a mask
   std::uint64_t waiting = 0;
+  std::uint64_t early = 0;      // warps that have arrived and not waited: what they knew then is in `released`
+  Clock released;
   std::uint32_t votes = 0, voters = 0;  // bar.red
 };
 
@@ -122,6 +127,7 @@ struct LaunchState {
   const Program* program = nullptr;
   const MemoryMap* memory_map = nullptr;
   MemorySnapshot memory;
+  std::vector<const Allocation*> tracked;  // what the kernel may write, where races are looked for
   LaunchConfig config;
   std::vector<std::byte> parameters;
   Schedule schedule;
@@ -151,7 +157,7 @@ struct Cta {
   Barrier barriers[16];
   WarpgroupSteps warpgroups[8];
   SharedShadow shadow;
-  LaneOrder lane_order;                     // in use where `shadow` is
+  LaneOrder lane_order;
   std::uint32_t lane_epochs = 0;            // begun so far
   Cluster* cluster = nullptr;               // none where the program uses nothing asynchronous; then `shadow` is in use
   int rank = 0;                             // in the cluster
@@ -160,9 +166,15 @@ struct Cta {
 
 inline void order_lanes(Warp& warp) { warp.lane_epoch = ++warp.cta->lane_epochs; }
 
+// What clusters that one thread runs leave behind in global memory.
+struct GlobalOrder {
+  GlobalShadow shadow;
+  GlobalFlags flags;
+};
+
 // One thread's own things; clusters run on it one after the other.
 struct Worker {
-  explicit Worker(const LaunchState& launch);
+  Worker(const LaunchState& launch, GlobalOrder& global);
   ~Worker();
   // Runs the cluster (mostly of one cta) whose turn is number `order`. False where the launch cannot go on: trap, deadlock,
   // instruction budget.
@@ -181,6 +193,8 @@ struct Worker {
   std::vector<std::byte> registers;         // of all warps
   std::vector<Allocation*> last_allocation;  // per op: where its last access fell
   std::uint64_t random_state = 0;
+  GlobalOrder& global;
+  FlagOrder flags;
 
  private:
   void start_cluster(std::uint64_t order);
@@ -191,14 +205,14 @@ inline OpCounts& counts_of(Warp& warp, const Op& op) { return warp.cta->worker->
 
 // "sim: cta (x, y) thread t WHAT (ptx line ...)"; a lane may also be one of these.
 inline constexpr int kWholeWarp = -1, kWholeCta = -2;
-std::string finding_text(const Warp& warp, std::uint32_t op, int lane, const std::string& what);
+std::string finding_text(const LaunchState& launch, const std::array<std::uint32_t, 3>& cta, int warp, std::uint32_t op, int lane, const std::string& what);
 
 // Reports a finding at the instruction of `op`. `what` makes the text, only for the first of its kind there; kind is a literal.
 template <class What>
 void report(Warp& warp, const Op& op, Severity severity, std::string_view kind, int lane, What&& what) {
   const std::uint32_t index = op.index;
   const Findings::Where where{warp.cta->order, {warp.cta->index[0], warp.cta->index[1], warp.cta->index[2]}, warp.index};
-  warp.cta->worker->findings.add(severity, kind, index, where, [&] { return finding_text(warp, index, lane, what()); });
+  warp.cta->worker->findings.add(severity, kind, index, where, [&] { return finding_text(*warp.cta->launch, where.index, warp.index, index, lane, what()); });
 }
 
 }  // namespace bsgen::sim

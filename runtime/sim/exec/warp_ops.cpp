@@ -8,6 +8,7 @@
 
 #include "runtime/sim/exec/tensor_core.h"
 #include "runtime/sim/exec/scalar_float.h"
+#include "runtime/sim/exec/scheduler.h"
 #include "runtime/sim/exec/warp.h"
 
 namespace bsgen::sim {
@@ -181,9 +182,15 @@ void synchronize_lanes(Warp& warp, const Op&) { order_lanes(warp); }
 void active_mask(Warp& warp, const Op& op) { put_all(warp, op.slot[0], warp.mask); }
 
 void elect(Warp& warp, const Op& op) {
-  // Which lane is the hardware's choice; the same members always elect the same one.
-  const bool highest = warp.cta->launch->schedule.timing == Timing::kLate || (warp.cta->launch->schedule.seed & 1);
-  const std::uint32_t leader = highest ? std::bit_floor(warp.mask) : warp.mask & (0 - warp.mask);
+  order_lanes(warp);
+  // Which lane is the hardware's choice; the same members always elect the same one (PTX ISA, "elect.sync").
+  const Schedule& schedule = warp.cta->launch->schedule;
+  std::uint32_t leader = schedule.timing == Timing::kLate ? std::bit_floor(warp.mask) : warp.mask & (0 - warp.mask);
+  if (schedule.timing == Timing::kMixed) {
+    std::uint32_t rest = warp.mask;
+    for (std::uint64_t skip = drawn(schedule.seed ^ std::uint64_t{warp.mask} << 32) % static_cast<std::uint64_t>(std::popcount(rest)); skip > 0; --skip) rest &= rest - 1;
+    leader = rest & (0 - rest);
+  }
   put_all(warp, op.slot[0], static_cast<std::uint32_t>(std::countr_zero(leader)));
   std::uint32_t& p = warp.predicate(op.slot[3]);
   p = (p & ~warp.mask) | leader;

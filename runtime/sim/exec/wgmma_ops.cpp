@@ -55,35 +55,26 @@ class OperandReader {
   std::uint64_t size_;
 };
 
-// The rows `first` .. `first` + count - 1 of an operand as the asynchronous reads that they are, neighbouring chunks at once.
+// The rows `first` .. `first` + count - 1 of an operand as the asynchronous reads that they are, in granules of 16 bytes.
 void announce_reads(Warp& warp, const Op& op, std::uint64_t descriptor, bool transposed, int first, int count) {
+  constexpr int kMaxRows = 256;
   const MatrixDescriptor d = MatrixDescriptor::decode(descriptor);
-  std::uint64_t begin = 0, end = 0;
-  const auto flush = [&] {
-    if (end != begin) async_read_shared(warp, op, AsyncKind::kTensor, begin - kSharedBase, static_cast<std::uint32_t>(end - begin));
-  };
-  const auto add = [&](std::uint64_t address) {
-    if (address == end) {
-      end += kChunk;
-    } else if (address + kChunk == begin) {
-      begin = address;
-    } else {
-      flush();
-      begin = address;
-      end = address + kChunk;
-    }
-  };
+  std::uint32_t granules[2 * kMaxRows];
+  int n = 0;
+  const auto add = [&](std::uint32_t address) { granules[n++] = address / kChunk - kSharedBase / kChunk; };
+  const std::uint32_t span = 128 * static_cast<std::uint32_t>(d.chunks);  // of 8 rows; what lies this far on is swizzled alike
   if (transposed) {
     for (int k = 0; k < 16; ++k)
       for (int q = first / 8; q < (first + count) / 8; ++q) add(d.mn_major(q, k));
-  } else if (d.chunks == 1) {
-    for (int chunk = 0; chunk < 2; ++chunk)
-      for (int row = first; row < first + count; ++row) add(d.k_major(row, chunk));
+  } else if (d.stride % span == 0) {
+    for (int row = first; row < first + 8; ++row)
+      for (int chunk = 0; chunk < 2; ++chunk) add(d.k_major(row, chunk));
+    for (; n < 2 * count; ++n) granules[n] = granules[n - 16] + d.stride / kChunk;
   } else {
     for (int row = first; row < first + count; ++row)
       for (int chunk = 0; chunk < 2; ++chunk) add(d.k_major(row, chunk));
   }
-  flush();
+  async_read_granules(warp, op, AsyncKind::kTensor, granules, n);
 }
 
 struct WgmmaOperation final : AsyncOperation {

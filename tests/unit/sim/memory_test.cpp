@@ -174,7 +174,7 @@ TEST_CASE("atomics_add_compare_and_exchange") {
   const Run r = run_words(
       "red.global.add.u32 [%rd2], %r1;\natom.global.max.s32 %r10, [%rd2+4], %r1;\natom.global.cas.b32 %r11, [%rd2+8], 0, %r1;\n"
       "atom.global.add.f32 %f1, [%rd2+12], 0f3F800000;\natom.global.exch.b32 %r12, [%rd2+16], 77;\natom.global.inc.u32 %r13, [%rd2+20], 6;\n"
-      "mul.wide.u32 %rd5, %r1, 4;\nadd.s64 %rd6, %rd2, %rd5;\nst.global.u32 [%rd6+128], %r13;\n", 64, Timing::kEarly, "", 0, 3);
+      "mul.wide.u32 %rd5, %r1, 4;\nadd.s64 %rd6, %rd2, %rd5;\nmov.u32 %r14, %ctaid.x;\nsetp.eq.u32 %p1, %r14, 2;\n@%p1 st.global.u32 [%rd6+128], %r13;\n", 64, Timing::kEarly, "", 0, 3);
   REQUIRE(r.launched.status.ok());
   CHECK(r.out[0] == 3 * 64 * 63 / 2);
   CHECK(r.out[1] == 63);

@@ -1,5 +1,6 @@
 // The schedules: their names, and that a seed changes what is free to change and nothing else.
 #include <algorithm>
+#include <set>
 
 #include "tests/support/catch.h"
 #include "tests/unit/sim/micro_kernel.h"
@@ -60,6 +61,41 @@ TEST_CASE("elect_takes_the_lowest_lane_early_and_the_highest_late") {
     REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(&elected, 1)), out.address()).ok());
     CHECK(elected == lane);
   }
+}
+
+std::vector<std::uint32_t> run_words(const Schedule& schedule, const std::string& body, std::size_t words) {
+  auto sim = device("sm_90", Timing::kEarly, 1);
+  sim->set_schedule(schedule);
+  std::vector<std::uint32_t> values(words, 0);
+  const auto counter = *sim->allocate(4), out = *sim->allocate(words * 4);
+  REQUIRE(sim->copy_in(counter.address(), std::as_bytes(std::span(values).first(1))).ok());
+  REQUIRE(sim->copy_in(out.address(), std::as_bytes(std::span(values))).ok());
+  const Launched launched = launch(*sim, kernel_text("ld.param.u64 %rd1, [in];\nld.param.u64 %rd2, [out];\nmov.u32 %r1, %tid.x;\nmul.wide.u32 %rd3, %r1, 4;\nadd.s64 %rd3, %rd2, %rd3;\n" + body),
+                                   {.threads = 32}, {counter.address(), out.address()});
+  INFO(launched.status.message());
+  REQUIRE(launched.status.ok());
+  REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(values)), out.address()).ok());
+  return values;
+}
+
+TEST_CASE("seeds_elect_different_lanes_and_each_always_the_same_one_of_its_members") {
+  std::set<std::uint32_t> elected;
+  for (std::uint64_t seed = 0; seed < 32; ++seed) {
+    const auto twice = run_words({Timing::kMixed, seed}, "elect.sync %r2|%p1, 0xffffffff;\n@%p1 st.global.u32 [%rd2], %r2;\nelect.sync %r3|%p2, 0xffffffff;\n@%p2 st.global.u32 [%rd2+4], %r3;\n", 2);
+    CHECK(twice[0] == twice[1]);
+    elected.insert(twice[0]);
+  }
+  CHECK(elected.size() > 8);
+}
+
+TEST_CASE("seeds_run_the_sides_of_a_branch_in_both_orders") {
+  const std::string sides = "setp.lt.u32 %p1, %r1, 16;\n@%p1 bra X;\natom.global.add.u32 %r2, [%rd1], 1;\nbra.uni E;\nX:\natom.global.add.u32 %r2, [%rd1], 1;\nE:\nbar.warp.sync -1;\nst.global.u32 [%rd3], %r2;\n";
+  const auto first_half_goes_first = [&](const Schedule& schedule) { return run_words(schedule, sides, 32)[0] == 0; };
+  CHECK_FALSE(first_half_goes_first({Timing::kEarly, 0}));  // the side that stands lower
+  int first = 0;
+  for (std::uint64_t seed = 0; seed < 32; ++seed) first += first_half_goes_first({Timing::kMixed, seed});
+  CHECK(first > 4);
+  CHECK(first < 28);
 }
 
 }  // namespace

@@ -1,35 +1,14 @@
-// What the checks cost, as a ratio that holds on any machine: launches with and without them take turns, and the median counts.
-#include <time.h>
-
-#include <algorithm>
+// What the checks cost on the kernels that are generated today.
 #include <fstream>
 #include <random>
 #include <sstream>
 
-#include "runtime/sim/exec/tensor_core.h"
 #include "tests/support/catch.h"
+#include "tests/unit/sim/cost_of_checks.h"
 #include "tests/unit/sim/micro_kernel.h"
 
 namespace bsgen::sim::test {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
-
-double thread_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
-}
 
 // The GEMM of kernels/gemm.cu, 256 x 256 x 512: the simulation's processor time, on this thread alone.
 class Gemm {
@@ -72,21 +51,9 @@ class Gemm {
 };
 
 TEST_CASE("all_checks_together_cost_at_most_half_of_the_time_without_them") {
-  if (kSanitized) BSGEN_SKIP("a sanitizer's build is not what users run");
-#ifndef NDEBUG
-  BSGEN_SKIP("an unoptimised build is not what users run");
-#endif
-  if (best_isa() == Isa::kBaseline) BSGEN_SKIP("without AVX2 the arithmetic hides the checks");
+  if (const char* const reason = no_figure()) BSGEN_SKIP(reason);
   Gemm with(true), without(false);
-  with.run_ms(), without.run_ms();
-  std::vector<double> ratios;
-  for (int round = 0; round < 15; ++round) {
-    const double off = without.run_ms(), on = with.run_ms();
-    ratios.push_back(on / off);
-  }
-  std::sort(ratios.begin(), ratios.end());
-  CAPTURE(ratios);
-  CHECK(ratios[ratios.size() / 2] <= 1.5);
+  check_cost([&] { return with.run_ms(); }, [&] { return without.run_ms(); });
 }
 
 }  // namespace

@@ -1,0 +1,197 @@
+#include "runtime/sim/check/global_shadow.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace bsgen::sim {
+namespace {
+
+using Access = GlobalShadow::Access;
+using Event = GlobalShadow::Event;
+
+constexpr std::size_t kMaxEvents = 32;  // of one cell
+
+bool is_strong(Access access) {
+  return access == Access::kStrongRead || access == Access::kStrongWrite || access == Access::kAtomic || access == Access::kAsyncAtomic;
+}
+bool is_atomic(Access access) { return access == Access::kAtomic || access == Access::kAsyncAtomic; }
+bool includes(const Event& a, const Event& b) {  // the scope of a
+  if (a.scope == Scope::kGpu) return true;
+  return a.cluster == b.cluster && (a.scope == Scope::kCluster || a.rank == b.rank);
+}
+bool meet_strongly(const Event& a, const Event& b) { return is_strong(a.access) && is_strong(b.access) && includes(a, b) && includes(b, a); }
+bool conflict(const Event& a, const Event& b) {
+  return (a.bytes & b.bytes) != 0 && (GlobalShadow::writes(a.access) || GlobalShadow::writes(b.access)) && !meet_strongly(a, b);
+}
+
+// All but the bytes and lanes, which join.
+bool same(const Event& a, const Event& b) {
+  return a.cluster == b.cluster && a.clock == b.clock && a.op == b.op && a.lane_epoch == b.lane_epoch && a.by == b.by && a.access == b.access && a.scope == b.scope;
+}
+
+std::uint32_t first_byte(std::uint16_t bytes) { return static_cast<std::uint32_t>(std::countr_zero(bytes)); }
+
+void collect(const GlobalShadow::Table& table, const GlobalShadow::Cell& cell, std::vector<Event>& events) {
+  if (cell.event.bytes == 0) return;
+  events.push_back(cell.event);
+  for (std::uint32_t next = cell.next; next != 0; next = table.more[next - 1].next) events.push_back(table.more[next - 1].event);
+}
+
+void put(GlobalShadow::Table& table, GlobalShadow::Cell& cell, const std::vector<Event>& events) {
+  for (std::uint32_t next = cell.next; next != 0; next = table.more[next - 1].next) table.unused.push_back(next);
+  cell = {events.empty() ? Event() : events[0], 0};
+  for (std::size_t i = events.size(); i > 1; --i) {
+    std::uint32_t at;
+    if (table.unused.empty()) {
+      table.more.emplace_back();
+      at = static_cast<std::uint32_t>(table.more.size());
+    } else {
+      at = table.unused.back();
+      table.unused.pop_back();
+    }
+    table.more[at - 1] = {events[i - 1], cell.next};
+    cell.next = at;
+  }
+}
+
+}  // namespace
+
+void GlobalShadow::start(const std::vector<const Allocation*>& allocations, bool clusters_meet) {
+  clusters_meet_ = clusters_meet;
+  tables_.clear();
+  for (const Allocation* allocation : allocations) tables_.push_back({allocation, {}, {}, {}});
+}
+
+GlobalShadow::Verdict GlobalShadow::access(const Event& event, Table& table, std::uint64_t granule, const Observer& observer) {
+  if (table.pages.empty()) table.pages.resize((table.allocation->bytes + kGranule * kPageGranules - 1) / (kGranule * kPageGranules));
+  std::unique_ptr<Page>& page = table.pages[granule / kPageGranules];
+  if (page == nullptr) page = std::make_unique<Page>();
+  Cell& cell = page->cells[granule % kPageGranules];
+  if (cell.event.bytes == 0) [[likely]] {
+    cell.event = event;
+    return {};
+  }
+  if (cell.next == 0 && same(cell.event, event) && cell.event.lanes == event.lanes) {
+    cell.event.bytes |= event.bytes;
+    return {};
+  }
+  return access_slowly(event, table, *page, cell, observer);
+}
+
+GlobalShadow::Verdict GlobalShadow::judge(const Event& earlier, const Event& event, const Observer& observer) const {
+  const auto common = static_cast<std::uint16_t>(earlier.bytes & event.bytes);
+  if (!conflict(earlier, event)) return {};
+  Verdict verdict{Fault::kRace, earlier, -1, first_byte(common)};
+  if (earlier.cluster == event.cluster && earlier.by == event.by && !is_async(earlier.access)) {
+    // The same warp. Sure only where no lane of the access can have touched these bytes before by itself.
+    const std::uint32_t others = event.lanes & ~earlier.lanes;
+    const bool sure = others == event.lanes || (others != 0 && (event.bytes & ~earlier.bytes) == 0);
+    if (earlier.lane_epoch != event.lane_epoch || !sure) return {};
+    verdict.fault = Fault::kLanes;
+    verdict.lane = std::countr_zero(others);
+    return verdict;
+  }
+  if (!observer.knows(earlier)) {
+    if (is_strong(earlier.access) && is_strong(event.access)) verdict.fault = Fault::kScope;
+    return verdict;
+  }
+  if (is_async(event.access) && !is_async(earlier.access) && writes(earlier.access) && !observer.async_proxy_sees(earlier)) {
+    verdict.fault = Fault::kProxy;
+    return verdict;
+  }
+  return {};
+}
+
+GlobalShadow::Verdict GlobalShadow::access_slowly(const Event& event, Table& table, Page& page, Cell& cell, const Observer& observer) {
+  events_.clear();
+  collect(table, cell, events_);
+  Verdict worst;
+  std::size_t kept = 0;
+  bool joined = false;
+  for (Event& earlier : events_) {
+    const bool own = earlier.cluster == event.cluster;
+    if (!own) page.shared = true;
+    if ((earlier.bytes & event.bytes) != 0 && (own || clusters_meet_)) {
+      const Verdict verdict = judge(earlier, event, observer);
+      if (worst.fault == Fault::kNone) worst = verdict;
+      // A write ends what is known of its bytes, since whoever knows it knows all before it; but a strong one does so only among strong
+      // ones, for those need nothing in between. A read takes the place of reads that are known to it.
+      const bool weak = !is_strong(event.access), was_read = !writes(earlier.access);
+      const bool ends = writes(event.access) ? weak || (is_strong(earlier.access) && earlier.by == event.by && own && is_atomic(event.access) == is_atomic(earlier.access))
+                                             : was_read && (weak || is_strong(earlier.access)) && ((own && earlier.by == event.by) || observer.knows(earlier));
+      if (ends && !(same(earlier, event) && !is_async(event.access))) earlier.bytes &= static_cast<std::uint16_t>(~event.bytes);
+    }
+    if (same(earlier, event)) {
+      earlier.bytes |= event.bytes;
+      earlier.lanes |= event.lanes;
+      joined = true;
+    }
+    if (earlier.bytes != 0) events_[kept++] = earlier;
+  }
+  events_.resize(kept);
+  if (!joined) events_.push_back(event);
+  if (events_.size() > kMaxEvents) forget(events_, event.cluster);
+  put(table, cell, events_);
+  return worst;
+}
+
+// Of other clusters two that read and two that wrote are enough for a cell: of three that meet, two meet. Then the oldest reads go.
+void GlobalShadow::forget(std::vector<Event>& events, std::uint32_t cluster) {
+  std::uint32_t seen[2][2];
+  int count[2] = {0, 0};
+  std::erase_if(events, [&](const Event& event) {
+    if (event.cluster == cluster) return false;
+    const int kind = writes(event.access);
+    for (int i = 0; i < count[kind]; ++i)
+      if (seen[kind][i] == event.cluster) return false;
+    if (count[kind] == 2) return true;
+    seen[kind][count[kind]++] = event.cluster;
+    return false;
+  });
+  while (events.size() > kMaxEvents) {
+    const auto read = std::find_if(events.begin(), events.end() - 1, [](const Event& event) { return !writes(event.access); });
+    events.erase(read == events.end() - 1 ? events.begin() : read);
+  }
+}
+
+void GlobalShadow::between_clusters(const std::vector<const GlobalShadow*>& shadows, std::uint32_t end, const Meeting& meeting) {
+  if (shadows.empty()) return;
+  std::vector<Event> events;
+  for (std::size_t t = 0; t < shadows[0]->tables_.size(); ++t) {
+    std::size_t num_pages = 0;
+    for (const GlobalShadow* shadow : shadows) num_pages = std::max(num_pages, shadow->tables_[t].pages.size());
+    for (std::size_t p = 0; p < num_pages; ++p) {
+      bool shared = false;
+      std::vector<std::pair<const Table*, const Page*>> pages;
+      for (const GlobalShadow* shadow : shadows) {
+        const Table& table = shadow->tables_[t];
+        if (p >= table.pages.size() || table.pages[p] == nullptr) continue;
+        pages.emplace_back(&table, table.pages[p].get());
+        shared |= table.pages[p]->shared;
+      }
+      if (pages.size() < 2 && !shared) continue;
+      for (std::uint32_t g = 0; g < kPageGranules; ++g) {
+        events.clear();
+        for (const auto& [table, page] : pages) collect(*table, page->cells[g], events);
+        std::erase_if(events, [&](const Event& event) { return event.cluster >= end; });
+        if (events.size() < 2) continue;
+        std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
+          return std::tie(a.cluster, a.op, a.by, a.access, a.bytes, a.lanes) < std::tie(b.cluster, b.op, b.by, b.access, b.bytes, b.lanes);
+        });
+        const auto meets = [&](const Event& later) {
+          for (const Event& earlier : events) {
+            if (earlier.cluster >= later.cluster) return false;
+            if (!conflict(earlier, later)) continue;
+            meeting(*shadows[0]->tables_[t].allocation, std::uint64_t{p} * kPageGranules + g, earlier, later, first_byte(earlier.bytes & later.bytes));
+            return true;
+          }
+          return false;
+        };
+        for (const Event& later : events)
+          if (meets(later)) break;
+      }
+    }
+  }
+}
+
+}  // namespace bsgen::sim

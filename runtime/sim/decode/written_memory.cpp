@@ -1,0 +1,112 @@
+// Which memory a kernel may write, told from where the addresses of its stores come from: pointers among its parameters, its module's
+// variables, or 8-byte values out of memory, which may be anything. Races are looked for there only (check/global_shadow.h).
+//
+// Followed through all instructions alike, whatever the control flow. An address is the sum of one pointer and indices, so what a value
+// is computed from counts in full; loaded values of up to 4 bytes are indices.
+#include <algorithm>
+#include <set>
+
+#include "runtime/sim/decode/decoder.h"
+#include "runtime/sim/exec/memory_map.h"
+
+namespace bsgen::sim::decoding {
+namespace {
+
+using ptx::Operand;
+
+struct Origin {
+  bool anything = false, variables = false;
+  std::set<std::uint32_t> parameters;
+  bool join(const Origin& other) {
+    const std::size_t before = parameters.size();
+    const bool changed = (other.anything && !anything) || (other.variables && !variables);
+    anything |= other.anything;
+    variables |= other.variables;
+    parameters.insert(other.parameters.begin(), other.parameters.end());
+    return changed || parameters.size() != before;
+  }
+};
+
+bool names(std::string_view opcode, std::string_view word) { return opcode.find(word) != std::string_view::npos; }
+std::string_view base_of(std::string_view opcode) { return opcode.substr(0, opcode.find('.')); }
+
+// The parameter words that an operand names: [parameter + offset] those that are loaded (0 bytes: none is), a parameter's address all of its own.
+void parameters_of(const Operand& operand, const ptx::Function& function, int loaded_bytes, Origin& origin) {
+  if (operand.kind == Operand::Kind::kParameter && static_cast<std::size_t>(operand.index) < function.parameters.size()) {
+    const ptx::Parameter& parameter = function.parameters[static_cast<std::size_t>(operand.index)];
+    for (std::uint32_t at = 0; at < parameter.bytes; at += 8) origin.parameters.insert((parameter.offset + at) / 8 * 8);
+  }
+  for (const Operand& element : operand.elements) {
+    if (loaded_bytes > 0 && operand.kind == Operand::Kind::kAddress && element.kind == Operand::Kind::kParameter && static_cast<std::size_t>(element.index) < function.parameters.size()) {
+      const std::int64_t offset = function.parameters[static_cast<std::size_t>(element.index)].offset + operand.offset;
+      for (std::int64_t at = 0; at < loaded_bytes; at += 8)
+        if (offset + at >= 0) origin.parameters.insert(static_cast<std::uint32_t>((offset + at) / 8 * 8));
+    } else {
+      parameters_of(element, function, loaded_bytes, origin);
+    }
+  }
+}
+
+int loaded_parameter_bytes(std::string_view opcode) { return !names(opcode, ".param") ? 0 : names(opcode, ".v4") ? 32 : names(opcode, ".v2") ? 16 : 8; }
+
+// The slot whose address the instruction writes to in global memory; -1 = none.
+int written_slot(std::string_view opcode) {
+  const std::string_view base = base_of(opcode);
+  if (base == "st" || base == "atom" || base == "red") return names(opcode, ".shared") || names(opcode, ".local") || names(opcode, ".param") ? -1 : 1;
+  if (base == "cp" && (names(opcode, ".bulk.global.shared") || (names(opcode, ".bulk.tensor") && names(opcode, ".global.shared")))) return 2;
+  return -1;
+}
+
+}  // namespace
+
+void find_written_memory(Draft& draft, const ptx::Function& function) {
+  Program& program = draft.program;
+  std::vector<Origin> origins(draft.values.size());
+  for (std::size_t i = 0; i < draft.values.size(); ++i) origins[i].variables = draft.values[i].is_constant && draft.values[i].bits >= kGlobalBase && draft.values[i].bits < 2 * kGlobalBase;
+  const auto from_memory = [&](std::uint32_t op) {
+    const std::string_view opcode = function.body[op].opcode, base = base_of(opcode);
+    return (base == "ld" || base == "ldu" || base == "atom") && !names(opcode, ".param");
+  };
+  const auto step = [&](std::uint32_t op, std::size_t first, std::size_t last) {
+    Origin origin;
+    const bool in_text = op < function.body.size();
+    if (in_text && from_memory(op)) {
+      const std::string_view opcode = function.body[op].opcode;
+      for (const std::string_view type : {".b64", ".u64", ".s64", ".b128"}) origin.anything |= names(opcode, type);
+    } else {
+      if (in_text)
+        for (const Operand& operand : function.body[op].operands) parameters_of(operand, function, loaded_parameter_bytes(function.body[op].opcode), origin);
+      for (std::size_t i = first; i < last; ++i)
+        if (!draft.references[i].is_definition) origin.join(origins[draft.references[i].value]);
+    }
+    bool changed = false;
+    for (std::size_t i = first; i < last; ++i)
+      if (draft.references[i].is_definition && !draft.values[draft.references[i].value].is_sink) changed |= origins[draft.references[i].value].join(origin);
+    return changed;
+  };
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t first = 0; first < draft.references.size();) {
+      std::size_t last = first;
+      while (last < draft.references.size() && draft.references[last].op == draft.references[first].op) ++last;
+      changed |= step(draft.references[first].op, first, last);
+      first = last;
+    }
+  }
+  Origin written;
+  for (std::size_t i = 0; i < function.body.size(); ++i) {
+    const int slot = written_slot(function.body[i].opcode);
+    if (slot < 0) continue;
+    const Op& op = program.ops[i];
+    written.join(origins[op.slot[slot]]);
+    // An address that is no register: a variable, or a tensor map in a parameter that is named at once.
+    written.variables |= slot == 1 && static_cast<std::uint64_t>(op.immediate) >= kGlobalBase;
+    if (slot == 2)
+      for (const Operand& operand : function.body[i].operands) parameters_of(operand, function, 0, written);
+  }
+  program.written.anything = written.anything;
+  program.written.variables = written.variables;
+  program.written.parameters.assign(written.parameters.begin(), written.parameters.end());
+}
+
+}  // namespace bsgen::sim::decoding
