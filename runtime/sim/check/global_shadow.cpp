@@ -14,7 +14,6 @@ constexpr std::size_t kMaxEvents = 32;  // of one cell
 bool is_strong(Access access) {
   return access == Access::kStrongRead || access == Access::kStrongWrite || access == Access::kAtomic || access == Access::kAsyncAtomic;
 }
-bool is_atomic(Access access) { return access == Access::kAtomic || access == Access::kAsyncAtomic; }
 bool includes(const Event& a, const Event& b) {  // the scope of a
   if (a.scope == Scope::kGpu) return true;
   return a.cluster == b.cluster && (a.scope == Scope::kCluster || a.rank == b.rank);
@@ -37,21 +36,22 @@ void collect(const GlobalShadow::Table& table, const GlobalShadow::Cell& cell, s
   for (std::uint32_t next = cell.next; next != 0; next = table.more[next - 1].next) events.push_back(table.more[next - 1].event);
 }
 
+// Its number, for Cell::next.
+std::uint32_t append(GlobalShadow::Table& table, const GlobalShadow::Cell& cell) {
+  if (table.unused.empty()) {
+    table.more.push_back(cell);
+    return static_cast<std::uint32_t>(table.more.size());
+  }
+  const std::uint32_t at = table.unused.back();
+  table.unused.pop_back();
+  table.more[at - 1] = cell;
+  return at;
+}
+
 void put(GlobalShadow::Table& table, GlobalShadow::Cell& cell, const std::vector<Event>& events) {
   for (std::uint32_t next = cell.next; next != 0; next = table.more[next - 1].next) table.unused.push_back(next);
   cell = {events.empty() ? Event() : events[0], 0};
-  for (std::size_t i = events.size(); i > 1; --i) {
-    std::uint32_t at;
-    if (table.unused.empty()) {
-      table.more.emplace_back();
-      at = static_cast<std::uint32_t>(table.more.size());
-    } else {
-      at = table.unused.back();
-      table.unused.pop_back();
-    }
-    table.more[at - 1] = {events[i - 1], cell.next};
-    cell.next = at;
-  }
+  for (std::size_t i = events.size(); i > 1; --i) cell.next = append(table, {events[i - 1], cell.next});
 }
 
 }  // namespace
@@ -71,11 +71,22 @@ GlobalShadow::Verdict GlobalShadow::access(const Event& event, Table& table, std
     cell.event = event;
     return {};
   }
-  if (cell.next == 0 && same(cell.event, event) && cell.event.lanes == event.lanes) {
-    cell.event.bytes |= event.bytes;
+  // Mostly bytes that nobody has touched before: the parts of a row that one warp writes with several instructions.
+  Cell* again = nullptr;
+  std::size_t length = 1;
+  for (Cell* at = &cell;; at = &table.more[at->next - 1], ++length) {
+    if (same(at->event, event) && at->event.lanes == event.lanes)
+      again = at;
+    else if ((at->event.bytes & event.bytes) != 0 || at->event.cluster != event.cluster || length == kMaxEvents)
+      return access_slowly(event, table, *page, cell, observer);
+    if (at->next == 0) break;
+  }
+  if (again != nullptr) {
+    again->event.bytes |= event.bytes;
     return {};
   }
-  return access_slowly(event, table, *page, cell, observer);
+  cell.next = append(table, {event, cell.next});
+  return {};
 }
 
 GlobalShadow::Verdict GlobalShadow::judge(const Event& earlier, const Event& event, const Observer& observer) const {
@@ -116,10 +127,11 @@ GlobalShadow::Verdict GlobalShadow::access_slowly(const Event& event, Table& tab
       if (worst.fault == Fault::kNone) worst = verdict;
       // A write ends what is known of its bytes, since whoever knows it knows all before it; but a strong one does so only among strong
       // ones, for those need nothing in between. A read takes the place of reads that are known to it.
-      const bool weak = !is_strong(event.access), was_read = !writes(earlier.access);
-      const bool ends = writes(event.access) ? weak || (is_strong(earlier.access) && earlier.by == event.by && own && is_atomic(event.access) == is_atomic(earlier.access))
-                                             : was_read && (weak || is_strong(earlier.access)) && ((own && earlier.by == event.by) || observer.knows(earlier));
-      if (ends && !(same(earlier, event) && !is_async(event.access))) earlier.bytes &= static_cast<std::uint16_t>(~event.bytes);
+      // Of strong ones that with the narrower scope races with more.
+      const bool weak = !is_strong(event.access), covers = weak || (is_strong(earlier.access) && event.scope <= earlier.scope);
+      const bool mine = own && earlier.by == event.by;
+      const bool ends = writes(event.access) ? weak || (covers && mine) : !writes(earlier.access) && covers && (mine || observer.knows(earlier));
+      if (ends && !same(earlier, event)) earlier.bytes &= static_cast<std::uint16_t>(~event.bytes);
     }
     if (same(earlier, event)) {
       earlier.bytes |= event.bytes;
