@@ -18,7 +18,7 @@ LaunchReport run_launch(const LaunchState& state, int num_threads, int max_diagn
   std::atomic<std::uint64_t> last{num_clusters};  // nothing after one that could not go on
   std::vector<std::unique_ptr<Worker>> workers(threads);
   std::vector<GlobalOrder> global(threads);
-  for (GlobalOrder& order : global) order.shadow.start(state.tracked, state.program->ordered_ctas);
+  for (GlobalOrder& order : global) order.shadow.start(state.tracked, state.program->ordered_ctas, *state.shadow_pages);
   // Made here, so that running out of memory is an exception on the calling thread.
   for (std::size_t i = 0; i < threads; ++i) workers[i] = std::make_unique<Worker>(state, global[i]);
   const auto work = [&](std::size_t index) {

@@ -67,6 +67,7 @@ class Simulated final : public SimDevice {
   SimOptions options_;
   DeviceInfo info_;
   std::shared_ptr<MemoryMap> memory_;
+  GlobalShadow::Pool shadow_pages_;
   std::mutex launch_mutex_;  // one launch at a time, as on one stream
   std::optional<TraceRequest> trace_;
   LaunchReport report_;
@@ -175,6 +176,7 @@ Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& con
   state.instruction_budget = options_.instruction_budget == 0 ? kBudgetPerWarp * num_warps : options_.instruction_budget;
   state.model = tensor_core_model(options_.arch);
   state.checks = options_.checks;
+  state.shadow_pages = &shadow_pages_;
   track_written(program, state);
   try {
     std::optional<WarpTrace> trace;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
+#include <tuple>
 
 namespace bsgen::sim {
 namespace {
@@ -33,39 +35,72 @@ std::uint32_t first_byte(std::uint16_t bytes) { return static_cast<std::uint32_t
 void collect(const GlobalShadow::Table& table, const GlobalShadow::Cell& cell, std::vector<Event>& events) {
   if (cell.event.bytes == 0) return;
   events.push_back(cell.event);
-  for (std::uint32_t next = cell.next; next != 0; next = table.more[next - 1].next) events.push_back(table.more[next - 1].event);
-}
-
-// Its number, for Cell::next.
-std::uint32_t append(GlobalShadow::Table& table, const GlobalShadow::Cell& cell) {
-  if (table.unused.empty()) {
-    table.more.push_back(cell);
-    return static_cast<std::uint32_t>(table.more.size());
-  }
-  const std::uint32_t at = table.unused.back();
-  table.unused.pop_back();
-  table.more[at - 1] = cell;
-  return at;
-}
-
-void put(GlobalShadow::Table& table, GlobalShadow::Cell& cell, const std::vector<Event>& events) {
-  for (std::uint32_t next = cell.next; next != 0; next = table.more[next - 1].next) table.unused.push_back(next);
-  cell = {events.empty() ? Event() : events[0], 0};
-  for (std::size_t i = events.size(); i > 1; --i) cell.next = append(table, {events[i - 1], cell.next});
+  for (std::uint32_t next = cell.next; next != 0; next = table.at(next).next) events.push_back(table.at(next).event);
 }
 
 }  // namespace
 
-void GlobalShadow::start(const std::vector<const Allocation*>& allocations, bool clusters_meet) {
+std::unique_ptr<GlobalShadow::Page> GlobalShadow::Pool::take() {
+  std::unique_ptr<Page> page;
+  {
+    std::lock_guard lock(mutex_);
+    if (!pages_.empty()) page = std::move(pages_.back()), pages_.pop_back();
+  }
+  if (page == nullptr) return std::unique_ptr<Page>(new (std::nothrow) Page());
+  *page = Page();
+  return page;
+}
+
+void GlobalShadow::Pool::give(std::unique_ptr<Page> page) {
+  constexpr std::size_t kMostPages = 4096;  // 32 MiB
+  std::lock_guard lock(mutex_);
+  if (page != nullptr && pages_.size() < kMostPages) pages_.push_back(std::move(page));
+}
+
+GlobalShadow::~GlobalShadow() {
+  for (Table& table : tables_)
+    for (auto* pages : {&table.pages, &table.more})
+      for (std::unique_ptr<Page>& page : *pages) pool_->give(std::move(page));
+}
+
+void GlobalShadow::start(const std::vector<const Allocation*>& allocations, bool clusters_meet, Pool& pool) {
   clusters_meet_ = clusters_meet;
-  tables_.clear();
-  for (const Allocation* allocation : allocations) tables_.push_back({allocation, {}, {}, {}});
+  pool_ = &pool;
+  for (const Allocation* allocation : allocations) {
+    tables_.emplace_back();
+    tables_.back().allocation = allocation;
+    tables_.back().pages.resize((allocation->bytes + kGranule * kPageGranules - 1) / (kGranule * kPageGranules));
+  }
+}
+
+// Its number, for Cell::next; 0 where there is no memory for it.
+std::uint32_t GlobalShadow::append(Table& table, const Cell& cell) {
+  std::uint32_t next;
+  if (!table.unused.empty()) {
+    next = table.unused.back();
+    table.unused.pop_back();
+  } else {
+    if (table.num_more == table.more.size() * kPageGranules) {
+      std::unique_ptr<Page> page = pool_->take();
+      if (page == nullptr) return 0;
+      table.more.push_back(std::move(page));
+    }
+    next = ++table.num_more;
+  }
+  table.at(next) = cell;
+  return next;
+}
+
+void GlobalShadow::put(Table& table, Cell& cell, const std::vector<Event>& events) {
+  for (std::uint32_t next = cell.next; next != 0; next = table.at(next).next) table.unused.push_back(next);
+  cell = {events.empty() ? Event() : events[0], 0};
+  for (std::size_t i = events.size(); i > 1; --i) cell.next = append(table, {events[i - 1], cell.next});
 }
 
 GlobalShadow::Verdict GlobalShadow::access(const Event& event, Table& table, std::uint64_t granule, const Observer& observer) {
-  if (table.pages.empty()) table.pages.resize((table.allocation->bytes + kGranule * kPageGranules - 1) / (kGranule * kPageGranules));
   std::unique_ptr<Page>& page = table.pages[granule / kPageGranules];
-  if (page == nullptr) page = std::make_unique<Page>();
+  if (page == nullptr) page = pool_->take();
+  if (page == nullptr) return {};  // worker threads have nobody to tell; what is not recorded is not reported
   Cell& cell = page->cells[granule % kPageGranules];
   if (cell.event.bytes == 0) [[likely]] {
     cell.event = event;
@@ -74,7 +109,7 @@ GlobalShadow::Verdict GlobalShadow::access(const Event& event, Table& table, std
   // Mostly bytes that nobody has touched before: the parts of a row that one warp writes with several instructions.
   Cell* again = nullptr;
   std::size_t length = 1;
-  for (Cell* at = &cell;; at = &table.more[at->next - 1], ++length) {
+  for (Cell* at = &cell;; at = &table.at(at->next), ++length) {
     if (same(at->event, event) && at->event.lanes == event.lanes)
       again = at;
     else if ((at->event.bytes & event.bytes) != 0 || at->event.cluster != event.cluster || length == kMaxEvents)

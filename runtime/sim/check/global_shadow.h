@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "runtime/sim/check/flag_order.h"
@@ -70,12 +71,30 @@ class GlobalShadow {
   struct Table {
     const Allocation* allocation = nullptr;
     std::vector<std::unique_ptr<Page>> pages;
-    std::vector<Cell> more;
-    std::vector<std::uint32_t> unused;  // of `more`
+    std::vector<std::unique_ptr<Page>> more;
+    std::uint32_t num_more = 0;         // cells of `more` in use so far
+    std::vector<std::uint32_t> unused;  // of these
+    Cell& at(std::uint32_t next) { return more[(next - 1) / kPageGranules]->cells[(next - 1) % kPageGranules]; }
+    const Cell& at(std::uint32_t next) const { return const_cast<Table*>(this)->at(next); }
+  };
+  // Pages of launches that are over, for those to come: fresh memory costs more than what is written there. Thread-safe.
+  class Pool {
+   public:
+    std::unique_ptr<Page> take();  // empty; nullptr where there is no memory
+    void give(std::unique_ptr<Page> page);
+
+   private:
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Page>> pages_;
   };
 
-  // `allocations`: those that the kernel may write. `clusters_meet`: one thread runs all clusters, and they may synchronise.
-  void start(const std::vector<const Allocation*>& allocations, bool clusters_meet);
+  GlobalShadow() = default;
+  ~GlobalShadow();
+  GlobalShadow(const GlobalShadow&) = delete;
+  GlobalShadow& operator=(const GlobalShadow&) = delete;
+
+  // `allocations`: those that the kernel may write. `clusters_meet`: one thread runs all clusters, and they may synchronise. `pool` lives longer.
+  void start(const std::vector<const Allocation*>& allocations, bool clusters_meet, Pool& pool);
   Table& table(const Allocation& allocation) { return tables_[allocation.tracked - 1u]; }
 
   Verdict access(const Event& event, Table& table, std::uint64_t granule, const Observer& observer);
@@ -92,7 +111,10 @@ class GlobalShadow {
   Verdict access_slowly(const Event& event, Table& table, Page& page, Cell& cell, const Observer& observer);
   Verdict judge(const Event& earlier, const Event& event, const Observer& observer) const;
   static void forget(std::vector<Event>& events, std::uint32_t cluster);
+  std::uint32_t append(Table& table, const Cell& cell);
+  void put(Table& table, Cell& cell, const std::vector<Event>& events);
 
+  Pool* pool_ = nullptr;
   std::vector<Table> tables_;
   std::vector<Event> events_;  // of the cell at hand
   bool clusters_meet_ = false;

@@ -127,6 +127,7 @@ struct LaunchState {
   const Program* program = nullptr;
   const MemoryMap* memory_map = nullptr;
   MemorySnapshot memory;
+  GlobalShadow::Pool* shadow_pages = nullptr;
   std::vector<const Allocation*> tracked;  // what the kernel may write, where races are looked for
   LaunchConfig config;
   std::vector<std::byte> parameters;

@@ -54,8 +54,9 @@ TEST_CASE("clusters_that_meet_race_where_a_naive_history_says_so") {
     std::mt19937 random(seed);
     Allocation memory(1 << 20, 64, true, "");
     memory.tracked = 1;
+    GlobalShadow::Pool pool;
     GlobalShadow shadow;
-    shadow.start({&memory}, true);
+    shadow.start({&memory}, true, pool);
     std::vector<std::pair<Event, std::uint64_t>> history;
     Known agents[kAll];
     for (int i = 0; i < kAll; ++i) agents[i].self = i, agents[i].clocks[i] = 1;
@@ -102,8 +103,9 @@ TEST_CASE("clusters_that_cannot_meet_race_alike_wherever_they_ran") {
         if (where == there && a.cluster != b.cluster && conflict(a, b)) wanted.insert(where);
     std::vector<std::string> first;
     for (int threads = 1; threads <= 3; ++threads) {
+      GlobalShadow::Pool pool;
       std::vector<GlobalShadow> shadows(static_cast<std::size_t>(threads));
-      for (GlobalShadow& shadow : shadows) shadow.start({&memory}, false);
+      for (GlobalShadow& shadow : shadows) shadow.start({&memory}, false, pool);
       for (const auto& [event, granule] : history) {
         Known all;  // within a cluster all is ordered
         for (std::uint32_t& clock : all.clocks) clock = 100;
