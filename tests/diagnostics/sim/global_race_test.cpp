@@ -102,7 +102,7 @@ TEST_CASE("flags_order_shared_memory_in_every_program") {
     return "mov.u32 %r6, buffer; setp.ne.u32 %p3, %r1, 32; setp.ne.u32 %p4, %r1, 0; @%p4 bra C; st.shared.u32 [%r6+64], 0; C: bar.sync 0; @!%p4 bra P; @%p3 bra E; L: " + load +
            " setp.eq.u32 %p5, %r5, 0; @%p5 bra L;\nld.shared.u32 %r7, [%r6]; bra.uni E;\nP: st.shared.u32 [%r6], 7; " + store + "\nE:\n";
   };
-  const std::string race = "sim: cta (0, 0) thread 32 reads 4 bytes at shared offset 0, which warp 0 wrote with no barrier in between (ptx line 16, kernel k)";
+  const std::string race = "sim: cta (0, 0) thread 32 reads 4 bytes at shared offset 0 (buffer), which warp 0 wrote with no barrier in between (ptx line 16, kernel k)";
   const std::string acquired = "ld.acquire.cta.shared.u32 %r5, [%r6+64];";
   check({"shared_race", race, kernel("st.relaxed.cta.shared.u32 [%r6+64], 1;", acquired), kernel("st.release.cta.shared.u32 [%r6+64], 1;", acquired), 64});
   check({"shared_race", race, kernel("atom.relaxed.cta.shared.add.u32 %r8, [%r6+64], 1;", acquired), kernel("fence.acq_rel.cta; atom.relaxed.cta.shared.add.u32 %r8, [%r6+64], 1;", acquired), 64});
@@ -113,7 +113,7 @@ TEST_CASE("a_warp_that_arrives_without_waiting_publishes_what_came_before") {
     return "mov.u32 %r6, buffer; @!%p1 bra W;\n" + before + " bar.arrive 1, 64;" + after + " bra.uni E;\nW: bar.sync 1, 64;\nld.shared.u32 %r7, [%r6];\nE:\n";
   };
   const std::string store = "st.shared.u32 [%r6], 1;";
-  check({"shared_race", "sim: cta (0, 0) thread 32 reads 4 bytes at shared offset 0, which warp 0 wrote with no barrier in between (ptx line 18, kernel k)",
+  check({"shared_race", "sim: cta (0, 0) thread 32 reads 4 bytes at shared offset 0 (buffer), which warp 0 wrote with no barrier in between (ptx line 18, kernel k)",
          kernel(store, " bar.warp.sync -1; " + store), kernel(store, ""), 64});
 }
 

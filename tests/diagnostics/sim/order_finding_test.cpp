@@ -26,11 +26,11 @@ const std::string kInit = "@%p1 bra I; mbarrier.init.shared::cta.b64 [%r3], 1; f
 
 TEST_CASE("lanes_meet_at_syncwarp_in_kernels_with_mbarriers_too") {
   const std::string read = "setp.eq.u32 %p3, %r1, 0; @%p3 ld.shared.v4.u32 {%r5, %r6, %r7, %r8}, [%r2+16];\n";
-  check("shared_race", "sim: cta (0, 0) thread 0 reads 16 bytes at shared offset 16, which thread 4 of its warp wrote with no __syncwarp in between (ptx line 17, kernel k)",
+  check("shared_race", "sim: cta (0, 0) thread 0 reads 16 bytes at shared offset 16 (buffer+16), which thread 4 of its warp wrote with no __syncwarp in between (ptx line 17, kernel k)",
         kInit + "I: bar.sync 0;\nst.shared.u32 [%r4], 1;\n" + read, kInit + "I: bar.sync 0;\nst.shared.u32 [%r4], 1; bar.warp.sync -1;\n" + read, 32);
   // One lane stores what its warp has written.
   const std::string store = "\n@%p1 bra E; cp.async.bulk.global.shared::cta.bulk_group [%rd2], [%r2], 128; cp.async.bulk.commit_group; cp.async.bulk.wait_group 0;\nE:\n";
-  check("shared_race", "sim: cta (0, 0) thread 0 reads 128 bytes at shared offset 0, which thread 4 of its warp wrote with no __syncwarp in between (ptx line 16, kernel k)",
+  check("shared_race", "sim: cta (0, 0) thread 0 reads 128 bytes at shared offset 0 (buffer), which thread 4 of its warp wrote with no __syncwarp in between (ptx line 16, kernel k)",
         "st.shared.u32 [%r4], 1; fence.proxy.async.shared::cta;" + store, "st.shared.u32 [%r4], 1; fence.proxy.async.shared::cta; bar.warp.sync -1;" + store, 32);
 }
 
