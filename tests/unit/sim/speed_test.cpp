@@ -50,7 +50,7 @@ class Gemm {
   DeviceBuffer a_, b_, c_;
 };
 
-TEST_CASE("all_checks_together_cost_at_most_half_of_the_time_without_them") {
+TEST_CASE("all_checks_together_cost_at_most_half_of_the_time_without_them", "[.full]") {
   if (const char* const reason = no_figure()) BSGEN_SKIP(reason);
   Gemm with(true), without(false);
   check_cost([&] { return with.run_ms(); }, [&] { return without.run_ms(); });

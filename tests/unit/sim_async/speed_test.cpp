@@ -53,7 +53,7 @@ class WgmmaGemm {
   std::vector<std::uint64_t> parameters_;
 };
 
-TEST_CASE("all_checks_together_cost_at_most_half_of_the_time_of_a_wgmma_kernel") {
+TEST_CASE("all_checks_together_cost_at_most_half_of_the_time_of_a_wgmma_kernel", "[.full]") {
   if (const char* const reason = no_figure()) BSGEN_SKIP(reason);
   WgmmaGemm with(true), without(false);
   check_cost([&] { return with.run_ms(); }, [&] { return without.run_ms(); });
