@@ -11,6 +11,7 @@
 #include "runtime/sim/exec/fp_convert.h"
 #include "runtime/sim/exec/memory_ops.h"
 #include "runtime/sim/exec/shared_footprint.h"
+#include "runtime/sim/exec/wrapping_sum.h"
 
 namespace bsgen::sim {
 namespace {
@@ -20,7 +21,7 @@ using ptx::ScalarType;
 template <class T, AtomicOp kOp>
 T combine(T old, T b, T c) {
   switch (kOp) {
-    case AtomicOp::kAdd: return static_cast<T>(old + b);
+    case AtomicOp::kAdd: return wrapping_sum(old, b);
     case AtomicOp::kMin: return b < old ? b : old;
     case AtomicOp::kMax: return b > old ? b : old;
     case AtomicOp::kInc: return old >= b ? T{0} : static_cast<T>(old + 1);

@@ -5,6 +5,7 @@
 
 #include "runtime/sim/exec/bulk_copy_ops.h"
 #include "runtime/sim/exec/fp_convert.h"
+#include "runtime/sim/exec/wrapping_sum.h"
 
 namespace bsgen::sim {
 namespace {
@@ -31,7 +32,7 @@ T combine(T a, T b) {
     return {flushed(flushed(a.value) + flushed(b.value))};
   } else {
     switch (kReduction) {
-      case BulkReduction::kAdd: return static_cast<T>(a + b);
+      case BulkReduction::kAdd: return wrapping_sum(a, b);
       case BulkReduction::kMin: return b < a ? b : a;
       case BulkReduction::kMax: return b > a ? b : a;
       case BulkReduction::kInc: return a >= b ? T{0} : static_cast<T>(a + 1);
