@@ -5,6 +5,7 @@
 // is computed from counts in full; loaded values of up to 4 bytes are indices.
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "runtime/sim/decode/decoder.h"
 #include "runtime/sim/exec/memory_map.h"
@@ -30,6 +31,11 @@ struct Origin {
 bool names(std::string_view opcode, std::string_view word) { return opcode.find(word) != std::string_view::npos; }
 std::string_view base_of(std::string_view opcode) { return opcode.substr(0, opcode.find('.')); }
 
+void add_words(std::int64_t offset, int bytes, Origin& origin) {
+  for (std::int64_t at = 0; at < bytes; at += 8)
+    if (offset + at >= 0) origin.parameters.insert(static_cast<std::uint32_t>((offset + at) / 8 * 8));
+}
+
 // The parameter words that an operand names: [parameter + offset] those that are loaded (0 bytes: none is), a parameter's address all of its own.
 void parameters_of(const Operand& operand, const ptx::Function& function, int loaded_bytes, Origin& origin) {
   if (operand.kind == Operand::Kind::kParameter && static_cast<std::size_t>(operand.index) < function.parameters.size()) {
@@ -38,9 +44,7 @@ void parameters_of(const Operand& operand, const ptx::Function& function, int lo
   }
   for (const Operand& element : operand.elements) {
     if (loaded_bytes > 0 && operand.kind == Operand::Kind::kAddress && element.kind == Operand::Kind::kParameter && static_cast<std::size_t>(element.index) < function.parameters.size()) {
-      const std::int64_t offset = function.parameters[static_cast<std::size_t>(element.index)].offset + operand.offset;
-      for (std::int64_t at = 0; at < loaded_bytes; at += 8)
-        if (offset + at >= 0) origin.parameters.insert(static_cast<std::uint32_t>((offset + at) / 8 * 8));
+      add_words(function.parameters[static_cast<std::size_t>(element.index)].offset + operand.offset, loaded_bytes, origin);
     } else {
       parameters_of(element, function, loaded_bytes, origin);
     }
@@ -67,6 +71,17 @@ void find_written_memory(Draft& draft, const ptx::Function& function) {
     const std::string_view opcode = function.body[op].opcode, base = base_of(opcode);
     return (base == "ld" || base == "ldu" || base == "atom") && !names(opcode, ".param");
   };
+  // Registers that hold a parameter's address and nothing else: NVRTC reads a struct's later members through one.
+  std::vector<std::int64_t> parameter_address(draft.values.size(), -1);
+  std::vector<int> definitions(draft.values.size());
+  for (const auto& reference : draft.references)
+    if (reference.is_definition) ++definitions[reference.value];
+  for (const auto& reference : draft.references) {
+    if (!reference.is_definition || definitions[reference.value] != 1 || reference.op >= function.body.size()) continue;
+    const auto& [opcode, operands] = std::tie(function.body[reference.op].opcode, function.body[reference.op].operands);
+    if (base_of(opcode) != "mov" || operands.size() != 2 || operands[1].kind != Operand::Kind::kParameter) continue;
+    parameter_address[reference.value] = function.parameters[static_cast<std::size_t>(operands[1].index)].offset + operands[1].offset;
+  }
   const auto step = [&](std::uint32_t op, std::size_t first, std::size_t last) {
     Origin origin;
     const bool in_text = op < function.body.size();
@@ -76,8 +91,14 @@ void find_written_memory(Draft& draft, const ptx::Function& function) {
     } else {
       if (in_text)
         for (const Operand& operand : function.body[op].operands) parameters_of(operand, function, loaded_parameter_bytes(function.body[op].opcode), origin);
-      for (std::size_t i = first; i < last; ++i)
-        if (!draft.references[i].is_definition) origin.join(origins[draft.references[i].value]);
+      const int loaded = in_text ? loaded_parameter_bytes(function.body[op].opcode) : 0;
+      for (std::size_t i = first; i < last; ++i) {
+        if (draft.references[i].is_definition) continue;
+        if (const std::int64_t base = parameter_address[draft.references[i].value]; loaded > 0 && base >= 0)
+          add_words(base + function.body[op].operands[1].offset, loaded, origin);
+        else
+          origin.join(origins[draft.references[i].value]);
+      }
     }
     bool changed = false;
     for (std::size_t i = first; i < last; ++i)
