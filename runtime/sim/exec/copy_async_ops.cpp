@@ -79,8 +79,8 @@ void land_copies(Warp& warp, std::uint32_t lanes) {
 
 void check_copies_at_exit(Warp& warp) {
   for (const PendingCopy& copy : warp.pending)
-    if (copy.mask != 0)
-      report(warp, warp.cta->launch->program->ops[copy.op], Severity::kWarning, "unwaited", std::countr_zero(copy.mask), [] { return std::string("has ended before its cp.async was waited for"); });
+    if (const std::uint32_t unwaited = copy.mask & ~copy.arriving; unwaited != 0)
+      report(warp, warp.cta->launch->program->ops[copy.op], Severity::kWarning, "unwaited", std::countr_zero(unwaited), [] { return std::string("has ended before its cp.async was waited for"); });
 }
 
 void copy_async(Warp& warp, const Op& op) {

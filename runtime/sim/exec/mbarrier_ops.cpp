@@ -278,6 +278,7 @@ void mbarrier_copies_arrive(Warp& warp, const Op& op) {
     if (!(op.flags & kNoIncrement) && ++barrier->pending > Mbarrier::kMaxCount) {
       report(warp, op, Severity::kError, "mbarrier", lane, [&] { return fmt::format("counts more than {} arrivals at {}", Mbarrier::kMaxCount, name_of(*warp.cta->worker, *barrier)); });
     }
+    for (PendingCopy& copy : warp.pending) copy.arriving |= std::uint32_t{1} << lane;
     const auto number = static_cast<std::size_t>(barrier - cluster.mbarriers.data());
     Warp* const self = &warp;
     const Op* const at = &op;

@@ -44,6 +44,7 @@ struct PendingCopy {
   std::uint32_t op;           // for findings
   std::uint8_t bytes;
   std::uint32_t landed;       // lanes whose data is in place
+  std::uint32_t arriving = 0; // lanes whose copy will arrive at an mbarrier: whoever waits there waits for it
   std::uint8_t source_bytes[kLanes];
   std::uint32_t shared_offset[kLanes];
   const std::byte* source[kLanes];

@@ -162,6 +162,7 @@ TEST_CASE("cp_async_arrives_at_an_mbarrier_when_its_data_is_there") {
       const Launched launched = launch(*sim, kernel_text(copy_arrive(form), ".param .u64 in, .param .u64 out", 90, kPipelineShared), {.threads = 64}, {a.address(), b.address()});
       INFO(form << " " << launched.status.message());
       REQUIRE(launched.status.ok());
+      CHECK(launched.report.diagnostics.empty());
       REQUIRE(sim->copy_out(std::as_writable_bytes(std::span(got)), b.address()).ok());
       CHECK(got == in);
     }
