@@ -118,6 +118,7 @@ class Decoder {
   std::uint32_t value_of(const ptx::Operand& operand, ptx::ScalarType type, bool is_definition, bool wider);
   std::uint32_t constant_value(std::uint64_t bits, Width width);
   void refer(std::uint32_t value, bool is_definition);
+  void set_slot(int slot, std::uint32_t value);
 
   const ptx::Module& module_;
   const ptx::Function& function_;
