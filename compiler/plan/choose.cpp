@@ -144,19 +144,10 @@ Expected<KernelPlan> choose(const Layout& layout, const LayoutProfile& profile, 
   if (options.plan_tokens < 1)
     return Status(ErrorCode::kInvalidArgument, fmt::format("plan: plan_tokens {} is less than 1; it only guides the choice, any M runs", options.plan_tokens));
 
-  KernelPlan base;
-  base.problem = problem;
+  KernelPlan base = unchosen(layout, problem);
   base.arch = arch;
   base.options = options;
   base.options.template_dir.clear();  // where templates come from is no choice of the plan's
-  base.heads = layout.heads();
-  base.grid_rows = layout.grid_rows();
-  base.grid_cols = layout.grid_cols();
-  base.rows = layout.rows();
-  base.cols = layout.cols();
-  base.num_blocks = layout.num_blocks();
-  base.block = layout.block();
-  base.layout_hash = layout.hash();
   base.arithmetic = arithmetic(problem, arch);
 
   // Each tier with its own best tile; the tile of a closed form may have to be narrower.

@@ -85,6 +85,20 @@ Expected<Hash128> parse_hash(const std::string& hex) {
 
 }  // namespace
 
+KernelPlan unchosen(const Layout& layout, const Problem& problem) {
+  KernelPlan plan;
+  plan.problem = problem;
+  plan.heads = layout.heads();
+  plan.grid_rows = layout.grid_rows();
+  plan.grid_cols = layout.grid_cols();
+  plan.rows = layout.rows();
+  plan.cols = layout.cols();
+  plan.num_blocks = layout.num_blocks();
+  plan.block = layout.block();
+  plan.layout_hash = layout.hash();
+  return plan;
+}
+
 Hash128 KernelPlan::code_hash() const {
   if (tier != Tier::kTable) return layout_hash;
   std::ostringstream out;

@@ -80,6 +80,9 @@ struct KernelPlan {
   bool operator==(const KernelPlan&) const = default;
 };
 
+// A plan in which nothing is chosen yet: what was asked, and what the layout is.
+KernelPlan unchosen(const Layout& layout, const Problem& problem);
+
 // Launch shape for M tokens; an error where the grid would not fit.
 struct Grid {
   std::uint32_t ctas = 0;  // 0: nothing to launch

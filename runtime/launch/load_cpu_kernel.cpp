@@ -20,18 +20,9 @@ Expected<Kernel> load_cpu_kernel(std::shared_ptr<Device> device, const Layout& l
                                  std::span<const std::byte> object) {
   BSGEN_ASSIGN(const cpu::CpuPlan plan, plan_for_cpu(*device, layout, problem, options));
   auto loaded = std::make_shared<LoadedKernel>();
-  plan::KernelPlan& facts = loaded->plan;  // what launches are checked against; nothing in it was chosen
-  facts.problem = problem;
-  facts.heads = layout.heads();
-  facts.grid_rows = layout.grid_rows();
-  facts.grid_cols = layout.grid_cols();
-  facts.rows = layout.rows();
-  facts.cols = layout.cols();
-  facts.num_blocks = layout.num_blocks();
-  facts.block = layout.block();
-  facts.layout_hash = layout.hash();
-  facts.num_panels = 1;
-  BSGEN_ASSIGN(loaded->spec, make_launch_spec(facts, device->info()));
+  loaded->plan = plan::unchosen(layout, problem);  // what launches are checked against
+  loaded->plan.num_panels = 1;
+  BSGEN_ASSIGN(loaded->spec, make_launch_spec(loaded->plan, device->info()));
   const std::string_view code(reinterpret_cast<const char*>(object.data()), object.size());
   BSGEN_ASSIGN(loaded->function, dynamic_cast<cpu::CpuDevice&>(*device).function(plan, layout, code));
   loaded->device = std::move(device);
