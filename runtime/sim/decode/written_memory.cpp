@@ -4,8 +4,9 @@
 // Followed through all instructions alike, whatever the control flow. An address is the sum of one pointer and indices, so what a value
 // is computed from counts in full; loaded values of up to 4 bytes are indices.
 #include <algorithm>
+#include <charconv>
+#include <optional>
 #include <set>
-#include <tuple>
 
 #include "runtime/sim/decode/decoder.h"
 #include "runtime/sim/exec/memory_map.h"
@@ -31,9 +32,11 @@ struct Origin {
 bool names(std::string_view opcode, std::string_view word) { return opcode.find(word) != std::string_view::npos; }
 std::string_view base_of(std::string_view opcode) { return opcode.substr(0, opcode.find('.')); }
 
-void add_words(std::int64_t offset, int bytes, Origin& origin) {
-  for (std::int64_t at = 0; at < bytes; at += 8)
-    if (offset + at >= 0) origin.parameters.insert(static_cast<std::uint32_t>((offset + at) / 8 * 8));
+// The 8-byte words that hold these bytes of the parameters. What lies outside is refused when it is executed.
+void add_words(std::uint64_t offset, int bytes, Origin& origin) {
+  constexpr std::uint64_t kMostBytes = 32764;  // of all parameters (PTX ISA, "Kernel function parameters")
+  if (offset > kMostBytes) return;
+  for (std::uint64_t at = offset / 8 * 8; at < offset + static_cast<std::uint64_t>(bytes); at += 8) origin.parameters.insert(static_cast<std::uint32_t>(at));
 }
 
 // The parameter words that an operand names: [parameter + offset] those that are loaded (0 bytes: none is), a parameter's address all of its own.
@@ -44,14 +47,21 @@ void parameters_of(const Operand& operand, const ptx::Function& function, int lo
   }
   for (const Operand& element : operand.elements) {
     if (loaded_bytes > 0 && operand.kind == Operand::Kind::kAddress && element.kind == Operand::Kind::kParameter && static_cast<std::size_t>(element.index) < function.parameters.size()) {
-      add_words(function.parameters[static_cast<std::size_t>(element.index)].offset + operand.offset, loaded_bytes, origin);
+      add_words(function.parameters[static_cast<std::size_t>(element.index)].offset + static_cast<std::uint64_t>(operand.offset), loaded_bytes, origin);
     } else {
       parameters_of(element, function, loaded_bytes, origin);
     }
   }
 }
 
-int loaded_parameter_bytes(std::string_view opcode) { return !names(opcode, ".param") ? 0 : names(opcode, ".v4") ? 32 : names(opcode, ".v2") ? 16 : 8; }
+// "ld.param.v2.u32": 8. 0: nothing of a parameter is loaded.
+int loaded_parameter_bytes(std::string_view opcode) {
+  if (!names(opcode, ".param")) return 0;
+  const std::size_t digits = opcode.find_last_not_of("0123456789") + 1;
+  int bits = 64;
+  std::from_chars(opcode.data() + digits, opcode.data() + opcode.size(), bits);
+  return bits / 8 * (names(opcode, ".v4") ? 4 : names(opcode, ".v2") ? 2 : 1);
+}
 
 // The slot whose address the instruction writes to in global memory; -1 = none.
 int written_slot(std::string_view opcode) {
@@ -72,15 +82,15 @@ void find_written_memory(Draft& draft, const ptx::Function& function) {
     return (base == "ld" || base == "ldu" || base == "atom") && !names(opcode, ".param");
   };
   // Registers that hold a parameter's address and nothing else: NVRTC reads a struct's later members through one.
-  std::vector<std::int64_t> parameter_address(draft.values.size(), -1);
+  std::vector<std::optional<std::uint64_t>> parameter_address(draft.values.size());
   std::vector<int> definitions(draft.values.size());
   for (const auto& reference : draft.references)
     if (reference.is_definition) ++definitions[reference.value];
   for (const auto& reference : draft.references) {
     if (!reference.is_definition || definitions[reference.value] != 1 || reference.op >= function.body.size()) continue;
-    const auto& [opcode, operands] = std::tie(function.body[reference.op].opcode, function.body[reference.op].operands);
-    if (base_of(opcode) != "mov" || operands.size() != 2 || operands[1].kind != Operand::Kind::kParameter) continue;
-    parameter_address[reference.value] = function.parameters[static_cast<std::size_t>(operands[1].index)].offset + operands[1].offset;
+    const ptx::Instruction& made = function.body[reference.op];
+    if (base_of(made.opcode) != "mov" || made.operands.size() != 2 || made.operands[1].kind != Operand::Kind::kParameter) continue;
+    parameter_address[reference.value] = function.parameters[static_cast<std::size_t>(made.operands[1].index)].offset + static_cast<std::uint64_t>(made.operands[1].offset);
   }
   const auto step = [&](std::uint32_t op, std::size_t first, std::size_t last) {
     Origin origin;
@@ -94,8 +104,8 @@ void find_written_memory(Draft& draft, const ptx::Function& function) {
       const int loaded = in_text ? loaded_parameter_bytes(function.body[op].opcode) : 0;
       for (std::size_t i = first; i < last; ++i) {
         if (draft.references[i].is_definition) continue;
-        if (const std::int64_t base = parameter_address[draft.references[i].value]; loaded > 0 && base >= 0)
-          add_words(base + function.body[op].operands[1].offset, loaded, origin);
+        if (const auto base = parameter_address[draft.references[i].value]; loaded > 0 && base)
+          add_words(*base + static_cast<std::uint64_t>(function.body[op].operands[1].offset), loaded, origin);
         else
           origin.join(origins[draft.references[i].value]);
       }

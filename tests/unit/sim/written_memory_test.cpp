@@ -29,6 +29,13 @@ TEST_CASE("the_pointer_behind_a_store_is_written_and_no_other") {
   CHECK(written_parameters("mov.b64 %rd3, p+8; ld.param.u64 %rd2, [%rd3+8]; st.global.u32 [%rd2], 1;\n") == std::vector<std::uint32_t>{16});
 }
 
+TEST_CASE("a_pointer_is_the_words_that_its_bytes_lie_in") {
+  CHECK(written_parameters("ld.param.u64 %rd2, [p+4]; st.global.u32 [%rd2], 1;\n") == std::vector<std::uint32_t>{0, 8});
+  CHECK(written_parameters("ld.param.u32 %r1, [p+4]; cvt.u64.u32 %rd5, %r1; ld.param.u64 %rd2, [p+16]; add.s64 %rd2, %rd2, %rd5; st.global.u32 [%rd2], 1;\n") ==
+        std::vector<std::uint32_t>{0, 16});
+  CHECK(written_parameters("mov.b64 %rd3, p; ld.param.u64 %rd2, [%rd3+9223372036854775800]; st.global.u32 [%rd2], 1;\n").empty());  // refused when it is executed
+}
+
 TEST_CASE("a_pointer_that_may_be_any_of_several_is_written_as_each") {
   CHECK(written_parameters("ld.param.u64 %rd1, [p]; ld.param.u64 %rd2, [p+16]; ld.param.u32 %r1, [p+8]; setp.ne.u32 %p1, %r1, 0; selp.b64 %rd4, %rd1, %rd2, %p1; st.global.u32 [%rd4], 1;\n") ==
         std::vector<std::uint32_t>{0, 8, 16});
