@@ -28,7 +28,7 @@ Status missing(std::string message) {
 // string in `path`.
 struct Found {
   std::string path;  // empty: no NVRTC there
-  Expected<SharedLibrary> library = Status(ErrorCode::kMissing, "");
+  Expected<SharedLibrary> opened = Status(ErrorCode::kMissing, "");
 };
 
 Found find_nvrtc(const std::string& folder) {
@@ -37,13 +37,13 @@ Found find_nvrtc(const std::string& folder) {
     found.path = highest_version(folder, "libnvrtc.so.");
     if (found.path.empty() && std::filesystem::exists(folder + "/libnvrtc.so"))
       found.path = folder + "/libnvrtc.so";
-    if (!found.path.empty()) found.library = SharedLibrary::open(found.path);
+    if (!found.path.empty()) found.opened = SharedLibrary::open(found.path);
     return found;
   }
   for (const char* name : {"libnvrtc.so.14", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}) {
-    found.library = SharedLibrary::open(name);
-    if (found.library) {
-      found.path = found.library->path();
+    found.opened = SharedLibrary::open(name);
+    if (found.opened) {
+      found.path = found.opened->path();
       break;
     }
   }
@@ -147,9 +147,9 @@ Expected<std::unique_ptr<Toolchain>> find_and_load(const std::string& cuda_dir) 
   for (const std::string& folder : library_folders(cuda_dir)) {
     Found found = find_nvrtc(folder);
     if (found.path.empty()) continue;
-    if (found.library) return load(*found.library, folder.empty());
+    if (found.opened) return load(*found.opened, folder.empty());
     unusable += fmt::format(
-        "; {}", found.library.status().message());  // built for another processor, say: go on looking
+        "; {}", found.opened.status().message());  // built for another processor, say: go on looking
   }
   return missing(
       fmt::format("nvrtc: libnvrtc not found; looked in {}{}; install a CUDA toolkit (12.4 or "

@@ -1,4 +1,5 @@
-// The sum that hardware gives: integers wrap, which signed ones of C++ do not.
+// The sum that hardware gives: integers wrap, which signed ones of C++ do not. (Lane loops have their own, lane_integer.h: what is
+// compiled once per instruction set must not be shared with code that runs everywhere.)
 #pragma once
 
 #include <type_traits>

@@ -67,10 +67,10 @@ Function* find_function(const void* handle) {
 
 bsgen::KernelImage image_of(const Kernel& kernel) {
   bsgen::KernelImage image;
-  image.arch.number = kernel.library->module->target;
-  image.arch.suffix = kernel.library->module->target_suffix;
+  image.arch.number = kernel.owner->module->target;
+  image.arch.suffix = kernel.owner->module->target_suffix;
   image.entry = kernel.name;
-  image.ptx = kernel.library->ptx;
+  image.ptx = kernel.owner->ptx;
   return image;
 }
 
@@ -138,7 +138,7 @@ CUresult cuLibraryLoadData(CUlibrary* library, const void* code, int* options, v
   for (const bsgen::sim::ptx::Function& function : module->functions) {
     if (!function.is_entry || !function.is_defined) continue;
     auto kernel = std::make_unique<Kernel>();
-    kernel->library = made.get();
+    kernel->owner = made.get();
     kernel->name = std::string(function.name);
     kernel->parameters = function.parameters;
     kernel->parameter_bytes = function.parameter_bytes;

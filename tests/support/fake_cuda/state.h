@@ -66,7 +66,7 @@ struct Context {
 
 // One entry of a library. The handle is good on every device; code and attributes are per device.
 struct Kernel {
-  struct Library* library = nullptr;
+  struct Library* owner = nullptr;
   std::string name;
   std::vector<bsgen::sim::ptx::Parameter> parameters;
   std::size_t parameter_bytes = 0;
