@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "tests/unit/bundle/bundle_fixture.h"
@@ -192,7 +191,7 @@ TEST_CASE("a_layout_that_nobody_named_is_spelled_out_and_read_back") {
   CHECK(mask_text(large) == large.hash().hex() + ".layout --block 32");
 }
 
-TEST_CASE("a_request_is_looked_up_in_two_microseconds_among_ten_thousand") {
+TEST_CASE("each_of_ten_thousand_requests_is_found_and_no_other") {
   const Problem problem = of_op(Op::kBprop);
   const std::string payload = write_entry({make_key(1).record, make_image(1), make_about()});
   std::vector<BundleKernelText> kernels;
@@ -203,15 +202,8 @@ TEST_CASE("a_request_is_looked_up_in_two_microseconds_among_ten_thousand") {
   }
   const BundleFile file(std::move(kernels));
   const auto bundle = *Bundle::open(file.path());
-  std::vector<double> batches;
   std::size_t found = 0;
-  for (int batch = 0; batch < 21; ++batch) {
-    const auto begin = std::chrono::steady_clock::now();
-    for (std::size_t i = 0; i < 1000; ++i) found += bundle->find(*request_bytes({layouts[(i * 7919) % layouts.size()], problem, {}, sm(90)})).has_value();
-    batches.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count() / 1000);
-  }
-  std::sort(batches.begin(), batches.end());
-  CHECK(found == 21000);
-  INFO("median " << batches[10] << " us, request made and looked up");
-  CHECK(batches[10] <= 2);
+  for (const Hash128& layout : layouts) found += bundle->find(*request_bytes({layout, problem, {}, sm(90)})).has_value();
+  CHECK(found == layouts.size());
+  CHECK_FALSE(bundle->find(*request_bytes({{10000, 0}, problem, {}, sm(90)})));
 }
