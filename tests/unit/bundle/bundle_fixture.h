@@ -1,11 +1,13 @@
 // Bundles of kernels that no compiler made: real plans, images that only look like some.
 #pragma once
 
+#include <cstring>
 #include <sstream>
 
 #include "compiler/plan/choose.h"
 #include "runtime/bundle/bundle.h"
 #include "runtime/bundle/bundle_writer.h"
+#include "runtime/bundle/format.h"
 #include "runtime/bundle/request.h"
 #include "tests/unit/cache/cache_fixture.h"
 
@@ -24,6 +26,14 @@ inline BundleKernelText bundled(const Layout& layout, const Problem& problem, co
   image.entry = plan.entry();
   return {*request_bytes({layout.hash(), problem, options, arch}), mask_text(layout) + " " + request_options(problem, options, arch), arch, text.str(),
           write_entry({make_key(n).record, image, make_about()})};
+}
+
+// Puts the digest right again after what it covers was changed: the bytes of a writer that lies.
+inline void sign(std::string& bytes) {
+  runtime::BundleHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const runtime::Digest digest = runtime::sha256(bytes.substr(0, offsetof(runtime::BundleHeader, digest)) + bytes.substr(sizeof header, header.payload_offset - sizeof header));
+  std::memcpy(bytes.data() + offsetof(runtime::BundleHeader, digest), digest.view().data(), sizeof header.digest);
 }
 
 // In a folder of its own.

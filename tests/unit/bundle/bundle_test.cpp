@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compiler/support/hash.h"
 #include "tests/unit/bundle/bundle_fixture.h"
 
 using namespace bsgen;
@@ -102,14 +103,50 @@ TEST_CASE("a_bundle_of_another_build_is_missing_and_says_which_one_made_it") {
   const std::size_t at = bytes.find("bsgen " BSGEN_VERSION " with templates ");
   REQUIRE(at != std::string::npos);
   bytes[at + 6] = '9';
-  BundleHeader header;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  const Digest digest = sha256(bytes.substr(0, offsetof(BundleHeader, digest)) + bytes.substr(sizeof header, header.payload_offset - sizeof header));
-  std::memcpy(bytes.data() + offsetof(BundleHeader, digest), digest.view().data(), 32);
+  sign(bytes);
   file.write(bytes);
   const Status status = Bundle::open(file.path()).status();
   CHECK(status.code() == ErrorCode::kMissing);
   CHECK(status.message().find("was made by bsgen 9.1.0 with templates ") != std::string::npos);
+}
+
+TEST_CASE("two_requests_of_one_hash_are_told_apart_by_their_bytes") {
+  const BundleKernelText kernel = bundled(small_layout(), {}, sm(80));
+  const BundleFile file({kernel});
+  const std::string stranger = "another request";
+  const Hash128 hash = hash_text(stranger);
+  std::string bytes = file.bytes();
+  std::memcpy(bytes.data() + sizeof(BundleHeader), &hash.high, 8);
+  std::memcpy(bytes.data() + sizeof(BundleHeader) + 8, &hash.low, 8);
+  sign(bytes);
+  file.write(bytes);
+  const auto bundle = Bundle::open(file.path());
+  REQUIRE(bundle);
+  CHECK(!(*bundle)->find(stranger));
+}
+
+// Whatever stands in the index, nothing is read that is not in the file.
+TEST_CASE("an_index_that_lies_is_refused_or_leads_to_bytes_of_the_file") {
+  const BundleFile file({bundled(small_layout(), {}, sm(80)), bundled(other_layout(), {}, sm(80), 2)});
+  const std::string whole = file.bytes();
+  int opened = 0, refused = 0;
+  for (std::size_t at = 0; at < sizeof(BundleItem) - sizeof(BundleItem::digest); at += 4)
+    for (const std::uint32_t lie : {0u, 1u, 31u, 0x7fffffffu, 0xffffffffu, static_cast<std::uint32_t>(whole.size()), static_cast<std::uint32_t>(whole.size() - 1)}) {
+      std::string bytes = whole;
+      std::memcpy(bytes.data() + sizeof(BundleHeader) + at, &lie, 4);
+      sign(bytes);
+      file.write(bytes);
+      const auto bundle = Bundle::open(file.path());
+      ++(bundle ? opened : refused);
+      if (!bundle) continue;
+      for (std::size_t place = 0; place < (*bundle)->size(); ++place) {
+        const std::string line((*bundle)->line(place));
+        CHECK(line.size() < whole.size());
+        (void)(*bundle)->load(place);
+      }
+    }
+  CHECK(opened > 0);
+  CHECK(refused > 0);
 }
 
 TEST_CASE("what_is_no_bundle_is_refused_by_name") {

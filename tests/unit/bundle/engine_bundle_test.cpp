@@ -107,6 +107,25 @@ TEST_CASE("a_device_takes_the_kernel_of_an_older_architecture_that_it_can_run_an
   CHECK(runs(small_layout(), sm(90)) == 0);
 }
 
+TEST_CASE("a_kernel_that_needs_more_shared_memory_than_the_device_has_is_none") {
+  const Layout large = *Layout::from_bits(std::vector<std::uint8_t>(64, 1), 8, 8, {128, 128});
+  const BundleKernelText kernel = bundled(large, {}, sm(80));
+  REQUIRE(plan::KernelPlan::parse(kernel.plan)->shared_bytes > sm(86).max_shared_bytes());
+  const BundleFile file({kernel});
+  Engine engine(offline(file, false));
+  CHECK(engine.kernel(large, {}, device(sm(87))).ok());
+  CHECK(engine.kernel(large, {}, device(sm(86))).status().code() == ErrorCode::kMissing);
+}
+
+TEST_CASE("a_kernel_whose_plan_is_for_another_layout_is_an_error") {
+  BundleKernelText kernel = bundled(small_layout(), {}, sm(80));
+  kernel.plan = bundled(other_layout(), {}, sm(80)).plan;
+  const BundleFile file({kernel});
+  Engine engine(offline(file, false));
+  CHECK(engine.kernel(small_layout(), {}, device(sm(80))).status().message() ==
+        "bundle: " + file.path() + ": the kernel of \"bits:2x2:hex=d --block 32 --arch sm_80\" is for another layout; make it anew with bsgen bundle");
+}
+
 TEST_CASE("a_damaged_kernel_is_an_error_with_jit_off_and_one_warning_with_jit_on") {
   const BundleFile file({bundled(small_layout(), {}, sm(80))});
   std::string bytes = file.bytes();
