@@ -8,10 +8,6 @@
 
 namespace bsgen::nvrtc {
 
-// Which build of a library a file holds: its ELF build-id (hex) or, without one, the file's size
-// and a hash of its ends. Empty where the file is no library for this machine.
-std::string build_of_file(const std::string& path);
-
 class SharedLibrary {
  public:
   // Stays open for the life of the process: code of NVRTC may run in its own threads and at exit.
@@ -21,7 +17,7 @@ class SharedLibrary {
   const std::string& path() const {
     return path_;
   }  // of the file that was mapped, symbolic links followed
-  const std::string& build_id() const { return build_id_; }  // as build_of_file() of the path
+  const std::string& build_id() const { return build_id_; }  // build_of_file() of the path
 
  private:
   void* handle_ = nullptr;

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 
+#include "compiler/nvrtc/build_id.h"
 #include "compiler/nvrtc/search.h"
 #include "compiler/nvrtc/shared_library.h"
 
