@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+
+#include "compiler/support/amount.h"
 
 extern char** environ;
 
@@ -71,6 +74,25 @@ Expected<LogLevel> parse_log(std::string_view text) {
   return refuse("BSGEN_LOG", text, "error|warning|info|debug");
 }
 
+// One of two words: whether it is the second.
+Expected<bool> parse_choice(const char* variable, const std::string& text, const char* first, const char* second) {
+  if (text == first || text == second) return text == second;
+  return refuse(variable, text, fmt::format("{}|{}", first, second));
+}
+
+// Folders between colons; relative ones stay what they were when the working directory changes.
+std::vector<std::string> parse_folders(std::string_view text) {
+  std::vector<std::string> folders;
+  while (!text.empty()) {
+    const auto colon = text.find(':');
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::absolute(text.substr(0, colon), error).lexically_normal();
+    if (colon != 0 && !error) folders.push_back(path.string());
+    text = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+  }
+  return folders;
+}
+
 }  // namespace
 
 Expected<Environment> Environment::read() {
@@ -98,6 +120,16 @@ Expected<Environment> Environment::read() {
   environment.template_dir = get("BSGEN_TEMPLATE_DIR", "");
   environment.dump_dir = get("BSGEN_DUMP_DIR", ".");
   environment.test_data = get("BSGEN_TEST_DATA", "");
+  environment.cache_read_only = parse_folders(get("BSGEN_CACHE_READ_ONLY", ""));
+  const std::string size = get("BSGEN_CACHE_SIZE", "1G");
+  const auto bytes = parse_amount(size, kByteUnits);
+  if (!bytes) return refuse("BSGEN_CACHE_SIZE", size, "bytes, or a number with K, M or G");
+  environment.cache_bytes = *bytes;
+  BSGEN_ASSIGN(environment.cache_trust_shared, parse_choice("BSGEN_CACHE_TRUST", get("BSGEN_CACHE_TRUST", "own"), "own", "shared"));
+  environment.cache_server = get("BSGEN_CACHE_SERVER", "");
+  environment.cache_server_key = get("BSGEN_CACHE_SERVER_KEY", "");
+  BSGEN_ASSIGN(environment.cache_server_read_only,
+               parse_choice("BSGEN_CACHE_SERVER_MODE", get("BSGEN_CACHE_SERVER_MODE", "read-write"), "read-write", "read-only"));
   BSGEN_ASSIGN(environment.dump, parse_dump(get("BSGEN_DUMP", "")));
   BSGEN_ASSIGN(environment.log, parse_log(get("BSGEN_LOG", "warning")));
   return environment;

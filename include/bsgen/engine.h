@@ -8,10 +8,12 @@
 // Thread-safe: threads that ask for one key at once cause one compile; an error goes to all of them and is not remembered.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bsgen/device.h"
 #include "bsgen/kernel.h"
@@ -27,6 +29,10 @@ struct EngineOptions {
   bool disk_cache = true;       // false: memory only
   std::string bundle{};         // kernels compiled ahead of time (bsgen bundle), looked up before cache_dir; empty: Environment's
   std::optional<bool> jit{};    // false: never call NVRTC, a miss is kMissing and names the request; not given: Environment's
+  // Looked into after cache_dir and never written to: a cluster's cache, a layer of a container. Beside those that
+  // BSGEN_CACHE_READ_ONLY names.
+  std::vector<std::string> read_only_cache_dirs{};
+  std::uint64_t cache_bytes = 0;  // bound on cache_dir, least recently used entries go first; 0: Environment's, 1 GiB
   std::string cuda_dir{};       // empty: Environment's
   std::size_t memory_entries = 16384;
   Logger logger{};              // empty: silent
@@ -45,7 +51,18 @@ struct CompileReport {
 struct CacheStats {
   std::uint64_t entries = 0, bytes = 0, hits_memory = 0, hits_disk = 0, misses = 0, compiles = 0, corrupt = 0;
   std::uint64_t hits_bundle = 0;
+  std::uint64_t hits_read_only = 0;   // from a lower tier on disk (EngineOptions::read_only_cache_dirs); not among hits_disk
+  std::uint64_t hits_shared = 0;      // from the fleet's server
+  std::uint64_t failed_compiles = 0;  // among compiles
+  std::uint64_t waits = 0;            // for another process that compiled the same kernel
+  std::uint64_t given_up_waits = 0;   // among them: it took too long, so this process compiled as well
+  std::uint64_t evicted = 0;          // entries removed to keep the folder within its bound
+  std::uint64_t not_written = 0;      // entries that could not be kept on disk
+  // Compiles that took less than 1, 2, 4, ... 16384 ms; the last: longer.
+  std::array<std::uint64_t, 16> compile_ms{};
 };
+// One JSON object, every counter under its name here; compile_ms as a list of {"below_ms", "compiles"}.
+std::string to_json(const CacheStats& stats);
 
 class Engine {
  public:

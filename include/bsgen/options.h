@@ -37,6 +37,11 @@ struct Environment {
   std::string cache_dir;
   std::string bundle;
   bool jit = true;
+  std::vector<std::string> cache_read_only;
+  std::uint64_t cache_bytes = 1ull << 30;
+  bool cache_trust_shared = false;
+  std::string cache_server, cache_server_key;
+  bool cache_server_read_only = false;
   std::string cuda_dir;
   std::string template_dir;
   std::vector<std::string> dump;
