@@ -12,28 +12,29 @@
 namespace bsgen::runtime {
 namespace {
 
-// Options and environment put together.
+// Options and environment put together. The store is made first: it recalls the builds of the compilers, which the key needs.
 struct Where {
   CacheOptions cache;
   CompileOptions options;
-  std::optional<BundleTier> bundle;
+  std::optional<BundleTier> bundle{};
+  std::optional<KernelStore> store{};
 };
 
 Status complete(Where& where) {
   BSGEN_ASSIGN(const Environment environment, Environment::read());
-  if (where.cache.directory.empty()) where.cache.directory = environment.cache_dir;
   if (where.cache.cuda_dir.empty()) where.cache.cuda_dir = environment.cuda_dir;
   if (where.options.template_dir.empty()) where.options.template_dir = environment.template_dir;
   if (where.cache.use_bundle) where.bundle.emplace(environment.bundle, environment.jit, where.cache.logger);
+  StoreOptions store = store_options(environment, where.cache.directory);
+  store.memory = false;
+  store.disk = where.cache.enabled;
+  store.logger = where.cache.logger;
+  where.store.emplace(std::move(store));
   return {};
 }
 
-Expected<KernelStore::Result> image_of(const Prepared& prepared, const CacheOptions& cache) {
-  KernelStore store({.memory = false,
-                     .disk = cache.enabled,
-                     .directory = cache_directory(cache.directory),
-                     .logger = cache.logger});
-  return store.get(prepared.key, about(prepared.plan), [&] { return compile_image(prepared); });
+Expected<KernelStore::Result> image_of(const Prepared& prepared, Where& where) {
+  return where.store->get(prepared.key, about(prepared.plan), [&] { return compile_image(prepared); });
 }
 
 std::string text_of(const plan::KernelPlan& plan) {
@@ -65,7 +66,7 @@ Expected<CompiledKernel> compile_planned(const Layout& layout, plan::KernelPlan 
   if (!prepared && prepared.status().code() == ErrorCode::kMissing) BSGEN_TRY(may_compile);
   BSGEN_TRY(prepared);
   prepared->may_compile = std::move(may_compile);
-  BSGEN_ASSIGN(const KernelStore::Result result, image_of(*prepared, where.cache));
+  BSGEN_ASSIGN(const KernelStore::Result result, image_of(*prepared, where));
   const bool compiled = result.origin == KernelOrigin::kCompiled;
   if (report) {
     *report = {result.origin, prepared->key.hex(), prepared->plan_ms, prepared->codegen_ms};
@@ -79,10 +80,9 @@ Expected<CompiledKernel> compile_planned(const Layout& layout, plan::KernelPlan 
 
 }  // namespace
 
-Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& problem,
-                                        const Arch& arch, const CompileOptions& options,
+Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& problem, const Arch& arch, const CompileOptions& options,
                                         const CacheOptions& cache, CompileReport* report) {
-  Where where{cache, options, {}};
+  Where where{cache, options};
   BSGEN_TRY(complete(where));
   const auto begin = std::chrono::steady_clock::now();
   BSGEN_TRY(problem.validate(layout, arch));
@@ -97,16 +97,16 @@ Expected<CompiledKernel> cached_compile(const Layout& layout, const Problem& pro
 
 Expected<CompiledKernel> cached_compile(const Layout& layout, const plan::KernelPlan& plan,
                                         const CacheOptions& cache, CompileReport* report) {
-  Where where{cache, plan.options, {}};
+  Where where{cache, plan.options};
   BSGEN_TRY(complete(where));
   return compile_planned(layout, plan, where, report);
 }
 
 Expected<CachedEntry> cached_entry(const Layout& layout, const plan::KernelPlan& plan, const CacheOptions& cache) {
-  Where where{cache, plan.options, {}};
+  Where where{cache, plan.options};
   BSGEN_TRY(complete(where));
   BSGEN_ASSIGN(const Prepared prepared, prepare(layout, plan, where.options, where.cache.cuda_dir));
-  BSGEN_ASSIGN(const KernelStore::Result result, image_of(prepared, where.cache));
+  BSGEN_ASSIGN(const KernelStore::Result result, image_of(prepared, where));
   return CachedEntry{plan, {prepared.key.record, *result.image, about(plan)}, result.origin};
 }
 

@@ -1,25 +1,30 @@
-// DiskCache: a folder of entries, one immutable file each. Every error of the world is a miss, told
-// once, never a failure.
+// The tiers on disk: folders of entries, one immutable file each. Every error of the world is a miss, told once, never a
+// failure.
 //
 //   DIR/v1/ab/cdef...     an entry; its key's digest is abcdef...
 //   DIR/v1/tmp/           files on their way (only where the file system has no nameless files)
 //   DIR/quarantine/       damaged entries that were moved aside
 //   DIR/counters          what past processes counted
+//   DIR/size              bytes of the entries, as far as writers told (size_bound.h)
+//   DIR/compilers         builds of the compilers seen last (compiler_builds.h)
+//   DIR/locks             who compiles what (key_lock.h)
 //
-// An entry appears whole or not at all; two processes that make the same one do no harm. No locks:
-// readers and writers of any number share a folder. Thread-safe.
+// An entry appears whole or not at all; two processes that make the same one do no harm. No locks over entries: readers
+// and writers of any number share a folder. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "bsgen/engine.h"
 #include "bsgen/options.h"
+#include "runtime/cache/cache_files.h"
 #include "runtime/cache/entry.h"
+#include "runtime/cache/size_bound.h"
+#include "runtime/cache/warn_once.h"
 
 namespace bsgen::runtime {
 
@@ -27,34 +32,54 @@ namespace bsgen::runtime {
 // absolute path.
 std::string cache_directory(const std::string& named);
 
+struct FoundEntry {
+  std::optional<Entry> entry;
+  bool damaged = false;  // there was one
+};
+
+// This process's own folder: read and written.
 class DiskCache {
  public:
   // Nothing is created or looked at before the first use.
-  DiskCache(std::string directory, Logger logger);
+  DiskCache(std::string directory, Trust trust, std::uint64_t max_bytes, Logger logger);
 
-  struct Found {
-    std::optional<Entry> entry;
-    bool damaged = false;  // there was one, now in quarantine
+  FoundEntry find(const KernelKey& key);  // what is damaged is moved to the quarantine
+  struct Stored {
+    bool kept = false;
+    std::uint64_t evicted = 0;
   };
-  Found find(const KernelKey& key);
-  void store(const KernelKey& key, const Entry& entry);
+  Stored store(const KernelKey& key, const Entry& entry) { return publish(key.hex(), write_entry(entry)); }
+  Stored publish(const std::string& hex, std::string_view bytes);  // an entry as it is written
+  // Whether what this process compiles can be seen by others: false once something could not be written.
+  bool shares() { return !failed_.load(std::memory_order_relaxed) && usable(true); }
 
-  // Adds to the counters file; best effort.
-  void add_counts(const CacheStats& delta);
+  // Adds to the counters file and to what is known of the compilers; best effort.
+  void take_leave(const CacheStats& delta);
 
   const std::string& directory() const { return directory_; }
+  Trust trust() const { return trust_; }
 
  private:
   bool usable(bool for_writing);
-  void warn(const std::string& cause, const std::string& message);
-  std::string path_of(const std::string& hex) const;
   bool quarantine(const std::string& path, const std::string& hex);
-  bool publish(const std::string& path, std::string_view bytes);
 
   std::string directory_;
-  Logger logger_;
-  std::mutex mutex_;
-  std::set<std::string> warned_;
+  Trust trust_;
+  std::uint64_t max_bytes_;
+  std::atomic<bool> failed_{false};
+  WarnOnce warn_;
+};
+
+// A folder that somebody else fills: a cluster's cache, a layer of a container. Nothing is written, renewed or locked.
+class ReadOnlyCache {
+ public:
+  ReadOnlyCache(std::string directory, Trust trust, Logger logger);
+  FoundEntry find(const KernelKey& key);
+
+ private:
+  std::string directory_;
+  Trust trust_;
+  WarnOnce warn_;
 };
 
 // What a folder holds, for the command line. These report what is wrong instead of passing over it.
@@ -70,8 +95,8 @@ struct CacheListing {
   std::vector<Item> entries;             // by key
   std::vector<std::string> quarantined;  // file names
 };
-Expected<CacheListing> list_cache(const std::string& directory,
-                                  bool check);  // check: read and verify each; else names and sizes
+// check: read and verify each; else names and sizes
+Expected<CacheListing> list_cache(const std::string& directory, bool check, Trust trust = Trust::kOwn);
 
 struct PruneLimits {
   std::optional<std::uint64_t> max_bytes = {};
@@ -81,10 +106,10 @@ struct PruneResult {
   std::uint64_t removed = 0, removed_bytes = 0, kept = 0, kept_bytes = 0;
 };
 // Least recently used first; also sweeps what writers left behind more than an hour ago.
-Expected<PruneResult> prune_cache(const std::string& directory, const PruneLimits& limits);
+Expected<PruneResult> prune_cache(const std::string& directory, const PruneLimits& limits, Trust trust = Trust::kOwn);
 // Entries, quarantine and counters; files that are not the cache's stay.
-Expected<PruneResult> clear_cache(const std::string& directory);
+Expected<PruneResult> clear_cache(const std::string& directory, Trust trust = Trust::kOwn);
 // Entries and bytes as they are, the rest as counted by past processes.
-Expected<CacheStats> cache_stats(const std::string& directory);
+Expected<CacheStats> cache_stats(const std::string& directory, Trust trust = Trust::kOwn);
 
 }  // namespace bsgen::runtime

@@ -35,6 +35,20 @@ struct Engine::Request::Data {
   std::optional<Native> native = {};  // of a cpu device; `prepared` is then its key alone
 };
 
+namespace {
+
+StoreOptions options_of_store(const EngineOptions& options, const Expected<Environment>& variables) {
+  StoreOptions store = store_options(variables ? *variables : Environment{}, options.cache_dir);
+  store.disk = options.disk_cache;
+  store.read_only_directories.insert(store.read_only_directories.begin(), options.read_only_cache_dirs.begin(), options.read_only_cache_dirs.end());
+  if (options.cache_bytes) store.disk_bytes = options.cache_bytes;
+  store.memory_entries = options.memory_entries;
+  store.logger = options.logger;
+  return store;
+}
+
+}  // namespace
+
 // Two tables: loaded kernels by request, and, inside the store, images by code; in tier table many
 // of the former share one of the latter.
 struct Engine::State {
@@ -57,13 +71,7 @@ struct Engine::State {
         environment(variables.status()),
         bundle(!options.bundle.empty() || !variables ? options.bundle : variables->bundle,
                options.jit.value_or(!variables || variables->jit), options.logger),
-        store({.memory = true,
-               .disk = options.disk_cache,
-               .directory =
-                   cache_directory(!options.cache_dir.empty() || !variables ? options.cache_dir
-                                                                            : variables->cache_dir),
-               .memory_entries = options.memory_entries,
-               .logger = options.logger}),
+        store(options_of_store(options, variables)),
         kernels(options.memory_entries) {
     if (!variables) return;
     if (options.cuda_dir.empty()) options.cuda_dir = variables->cuda_dir;

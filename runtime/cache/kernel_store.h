@@ -1,16 +1,21 @@
-// KernelStore: from a kernel's key to its image. Memory, then disk, then the compiler; the logic of
-// the cache, and nothing of plans or devices.
+// KernelStore: from a kernel's key to its image. Memory, then this process's folder, then read-only folders, then the
+// compiler; the logic of the cache, and nothing of plans or devices.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
+#include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bsgen/engine.h"
 #include "runtime/cache/disk_cache.h"
 #include "runtime/cache/kernel_key.h"
+#include "runtime/cache/key_lock.h"
 #include "runtime/cache/memory_cache.h"
 #include "runtime/cache/single_flight.h"
 
@@ -20,10 +25,19 @@ struct StoreOptions {
   bool memory = true;  // false: every request goes to the disk or the compiler
   bool disk = true;
   std::string directory = {};  // as cache_directory() gives it
+  std::vector<std::string> read_only_directories = {};  // looked into in this order, after `directory`
+  Trust trust = Trust::kOwn;
+  std::uint64_t disk_bytes = kDefaultCacheBytes;
+  // How long to wait for another process that compiles the same kernel, at least (longer where compiles were seen to take
+  // longer). 0: compile at once, whoever else does.
+  std::chrono::milliseconds patience{10'000};
   std::size_t memory_entries = 16384;
   std::uint64_t memory_bytes = 512ull << 20;
   Logger logger = {};
 };
+
+// What the environment asks of the store: its folder, unless `directory` names another; bounds, trust and lower tiers.
+StoreOptions store_options(const Environment& environment, const std::string& directory);
 
 using SharedImage = std::shared_ptr<const KernelImage>;
 using CompileFunction = std::function<Expected<KernelImage>()>;
@@ -47,19 +61,30 @@ class KernelStore {
     hits_memory_.fetch_add(1, std::memory_order_relaxed);
   }  // of a tier above this one
 
+  // What this store counted, and nothing of its folder.
+  CacheStats counts() const;
   // Counts of this store; entries and bytes of its folder, or of its memory where it has no folder.
   CacheStats stats() const;
 
  private:
-  Expected<Result> find_or_compile(const KernelKey& key, const Record& about,
-                                   const CompileFunction& compile);
-  void remember(const KernelKey& key, const SharedImage& image);
+  std::optional<Result> in_memory(const KernelKey& key);
+  std::optional<Result> on_disk(const KernelKey& key);
+  Expected<Result> find_or_compile(const KernelKey& key, const Record& about, const CompileFunction& compile);
+  // Holds the key's lock, or holds nothing because there is none or its holder took too long; or has what the holder made.
+  std::optional<Result> wait_for_turn(const KernelKey& key, KeyLock& lock);
+  std::chrono::milliseconds patience() const;
+  Expected<SharedImage> compile_counted(const CompileFunction& compile);
+  Result remember(const KernelKey& key, SharedImage image, KernelOrigin origin);
 
   StoreOptions options_;
   MemoryCache<KernelImage> memory_;
   std::optional<DiskCache> disk_;
+  std::list<ReadOnlyCache> read_only_;
+  WarnOnce warn_;
   SingleFlight<Digest, Result, DigestHash> flights_;
-  std::atomic<std::uint64_t> hits_memory_{0}, hits_disk_{0}, misses_{0}, compiles_{0}, corrupt_{0};
+  std::atomic<std::uint64_t> hits_memory_{0};
+  mutable std::mutex counts_mutex_;
+  CacheStats counts_;  // of all that takes longer than a hit in memory
 };
 
 }  // namespace bsgen::runtime

@@ -1,6 +1,8 @@
 // A folder of its own for each test, kernels that no compiler made, and a logger that remembers.
 #pragma once
 
+#include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "runtime/cache/cache_files.h"
+#include "runtime/cache/counters.h"
 #include "runtime/cache/kernel_store.h"
 #include "tests/support/catch.h"
 
@@ -25,6 +28,7 @@ struct CacheFolder {
   fs::path path =
       fs::temp_directory_path() / ("bsgen-cache-" + std::to_string(std::random_device{}()) +
                                    std::to_string(std::random_device{}()));
+  CacheFolder() { umask(022); }  // folders that tests make themselves are trusted wherever they run
   ~CacheFolder() {
     std::error_code error;
     fs::remove_all(path, error);
