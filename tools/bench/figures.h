@@ -60,6 +60,7 @@ Suite foundation(const SuiteOptions& options, const Progress& progress);
 Suite simulation(const SuiteOptions& options, const Progress& progress);
 Expected<Suite> cpu(const SuiteOptions& options,
                     const Progress& progress);  // kMissing where libbsgen-cpu was not built
+Suite store(const SuiteOptions& options, const Progress& progress);
 Expected<Suite> gpu(const SuiteOptions& options,
                     const Progress& progress);  // kMissing where there is no cuda:0
 

@@ -18,10 +18,11 @@
 namespace bsgen::cli {
 namespace {
 
-const std::vector<std::string> kSuites = {"foundation", "sim", "gpu", "cpu"};
+const std::vector<std::string> kSuites = {"foundation", "sim", "store", "gpu", "cpu"};
 const std::vector<std::string> kAreas = {"ready soon",  "planning", "a launch",
                                          "a cache hit", "exact",    "correct",
-                                         "clean code",  "no waste", "simulation"};
+                                         "clean code",  "no waste", "simulation",
+                                         "single flight", "disk",  "damage"};
 
 struct BenchArguments {
   PlanArguments plan;
@@ -134,6 +135,7 @@ Expected<int> bench_suite(const BenchArguments& arguments) {
   Expected<bench::Suite> suite =
       arguments.suite == "foundation" ? Expected<bench::Suite>(bench::foundation(options, progress))
       : arguments.suite == "sim"      ? Expected<bench::Suite>(bench::simulation(options, progress))
+      : arguments.suite == "store"    ? Expected<bench::Suite>(bench::store(options, progress))
       : arguments.suite == "cpu"      ? bench::cpu(options, progress)
                                       : bench::gpu(options, progress);
   if (terminal) fmt::print(stderr, "\r\x1b[K");
@@ -166,11 +168,11 @@ void add_bench(CLI::App& app, Action& action) {
   verb->get_option("mask")->required(false);
   verb->add_option(
           "--suite", arguments->suite,
-          "foundation (what this project promises), sim (the simulated device), gpu (cuda:0) or cpu (this machine)")
+          "foundation (what this project promises), sim (the simulated device), store (the kernel cache), gpu (cuda:0) or cpu (this machine)")
       ->type_name("SUITE")
       ->group("Bench");
   verb->add_option("--only", arguments->only,
-                   fmt::format("of the suite foundation, these areas: {}", fmt::join(kAreas, ", ")))
+                   fmt::format("these areas only: {}", fmt::join(kAreas, ", ")))
       ->type_name("AREA")
       ->delimiter(',')
       ->group("Bench");

@@ -1,13 +1,12 @@
 // bsgen cache: what the kernel cache holds, whether it is sound, and making room.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <limits>
 #include <memory>
 #include <optional>
 
-#include "runtime/cache/disk_cache.h"
-#include "tools/bsgen/cli.h"
+#include "compiler/support/amount.h"
+#include "tools/bsgen/cache.h"
 #include "tools/bsgen/text.h"
 
 namespace bsgen::cli {
@@ -17,36 +16,8 @@ using runtime::CacheListing;
 using runtime::EntryState;
 using runtime::Record;
 
-struct CacheArguments {
-  std::string directory;
-  bool json = false;
-  std::string max_bytes, older_than;
-
-  std::string where() const {
-    return runtime::cache_directory(directory.empty() ? environment().cache_dir : directory);
-  }
-};
-
 Status wrong(std::string message) {
   return Status(ErrorCode::kInvalidArgument, std::move(message));
-}
-
-// A whole number and one of `units`' letters, each with its factor; a number alone counts as it is.
-std::optional<std::uint64_t> parse_amount(
-    std::string_view text, const std::vector<std::pair<char, std::uint64_t>>& units) {
-  std::uint64_t value = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc()) return std::nullopt;
-  if (rest == text.data() + text.size()) return value;
-  for (const auto& [letter, factor] : units)
-    if (*rest == letter && rest + 1 == text.data() + text.size() &&
-        value <= std::numeric_limits<std::int64_t>::max() / factor)
-      return value * factor;
-  return std::nullopt;
-}
-
-Json head(const CacheArguments& arguments) {
-  return {{"schema", 1}, {"directory", arguments.where()}};
 }
 
 std::string age(std::int64_t seconds) {
@@ -62,19 +33,22 @@ std::string value_of(const Record& record, std::string_view label) {
 }
 
 Expected<int> stats(const CacheArguments& arguments) {
-  BSGEN_ASSIGN(const CacheStats stats, runtime::cache_stats(arguments.where()));
-  const std::pair<const char*, std::uint64_t> figures[] = {
-      {"entries", stats.entries},     {"bytes", stats.bytes},   {"hits_memory", stats.hits_memory},
-      {"hits_disk", stats.hits_disk}, {"misses", stats.misses}, {"compiles", stats.compiles},
-      {"corrupt", stats.corrupt}};
+  BSGEN_ASSIGN(const CacheStats stats, runtime::cache_stats(arguments.where(), arguments.trust()));
+  Json json = arguments.head();
+  json.update(Json::parse(to_json(stats)));
   if (arguments.json) {
-    Json json = head(arguments);
-    for (const auto& [label, value] : figures) json[label] = value;
     BSGEN_TRY(print_json(json));
     return 0;
   }
   std::string text = bold(arguments.where()) + "\n";
-  for (const auto& [label, value] : figures) text += fmt::format("  {:<12}{}\n", label, value);
+  for (const auto& [label, value] : json.items())
+    if (value.is_number() && label != "schema") text += fmt::format("  {:<17}{}\n", label, value.get<std::uint64_t>());
+  if (stats.compiles > 0) text += "  compiles by time\n";
+  for (const Json& part : json["compile_ms"]) {
+    if (part["compiles"] == 0) continue;
+    const std::string what = part["below_ms"].is_null() ? "longer" : fmt::format("under {} ms", part["below_ms"].get<int>());
+    text += fmt::format("    {:<15}{}\n", what, part["compiles"].get<std::uint64_t>());
+  }
   BSGEN_TRY(print(text));
   return 0;
 }
@@ -102,9 +76,9 @@ Json item_json(const CacheListing::Item& item) {
 }
 
 Expected<int> list(const CacheArguments& arguments) {
-  BSGEN_ASSIGN(const CacheListing listing, runtime::list_cache(arguments.where(), true));
+  BSGEN_ASSIGN(const CacheListing listing, runtime::list_cache(arguments.where(), true, arguments.trust()));
   if (arguments.json) {
-    Json json = head(arguments);
+    Json json = arguments.head();
     json["entries"] = Json::array();
     for (const auto& item : listing.entries) json["entries"].push_back(item_json(item));
     json["quarantined"] = listing.quarantined;
@@ -136,12 +110,12 @@ Expected<int> list(const CacheArguments& arguments) {
 }
 
 Expected<int> verify(const CacheArguments& arguments) {
-  BSGEN_ASSIGN(const CacheListing listing, runtime::list_cache(arguments.where(), true));
+  BSGEN_ASSIGN(const CacheListing listing, runtime::list_cache(arguments.where(), true, arguments.trust()));
   std::int64_t counts[3] = {};
   for (const auto& item : listing.entries) ++counts[static_cast<int>(item.state)];
   const std::int64_t damaged = counts[static_cast<int>(EntryState::kDamaged)];
   if (arguments.json) {
-    Json json = head(arguments);
+    Json json = arguments.head();
     json["entries"] = listing.entries.size();
     json["sound"] = counts[static_cast<int>(EntryState::kSound)];
     json["other_format"] = counts[static_cast<int>(EntryState::kOtherFormat)];
@@ -170,7 +144,7 @@ Expected<int> verify(const CacheArguments& arguments) {
 
 Status print_removed(const CacheArguments& arguments, const runtime::PruneResult& result) {
   if (arguments.json) {
-    Json json = head(arguments);
+    Json json = arguments.head();
     json["removed"] = result.removed;
     json["removed_bytes"] = result.removed_bytes;
     json["entries"] = result.kept;
@@ -186,8 +160,7 @@ Status print_removed(const CacheArguments& arguments, const runtime::PruneResult
 Expected<int> prune(const CacheArguments& arguments) {
   runtime::PruneLimits limits;
   if (!arguments.max_bytes.empty()) {
-    limits.max_bytes = parse_amount(arguments.max_bytes,
-                                    {{'K', 1ull << 10}, {'M', 1ull << 20}, {'G', 1ull << 30}});
+    limits.max_bytes = parse_amount(arguments.max_bytes, kByteUnits);
     if (!limits.max_bytes)
       return wrong(
           fmt::format("cache prune: --max-bytes \"{}\" is no size; write 1000000, 64M or 1G",
@@ -207,13 +180,13 @@ Expected<int> prune(const CacheArguments& arguments) {
     return wrong(
         "cache prune: nothing says what to remove; give --max-bytes or --older-than (or bsgen "
         "cache clear)");
-  BSGEN_ASSIGN(const runtime::PruneResult result, runtime::prune_cache(arguments.where(), limits));
+  BSGEN_ASSIGN(const runtime::PruneResult result, runtime::prune_cache(arguments.where(), limits, arguments.trust()));
   BSGEN_TRY(print_removed(arguments, result));
   return 0;
 }
 
 Expected<int> clear(const CacheArguments& arguments) {
-  BSGEN_ASSIGN(const runtime::PruneResult result, runtime::clear_cache(arguments.where()));
+  BSGEN_ASSIGN(const runtime::PruneResult result, runtime::clear_cache(arguments.where(), arguments.trust()));
   BSGEN_TRY(print_removed(arguments, result));
   return 0;
 }
@@ -247,6 +220,13 @@ void add_cache(CLI::App& app, Action& action) {
       ->add_option("--older-than", arguments->older_than,
                    "those not used for so long: 3600 (seconds), 90m, 12h, 30d")
       ->type_name("AGE");
+  auto* explain = add("explain", "the first thing in which two kernels differ, so that one is not served for the other", explain_keys);
+  explain->add_option("keys", arguments->keys, "two keys, or the beginnings of them, or files of entries")->type_name("A B")->expected(2)->required();
+  auto* pack = add("export", "pack entries into one file", export_cache);
+  pack->add_option("keys", arguments->keys, "these only; beginnings of keys will do")->type_name("KEY");
+  pack->add_option("-o", arguments->file, "the file; - is standard output")->type_name("FILE")->required();
+  auto* unpack = add("import", "take entries over from a file that export wrote", import_cache);
+  unpack->add_option("file", arguments->file, "the file; - is standard input")->type_name("FILE")->required();
   add("clear", "remove all entries, the quarantine and the counts", clear);
   cache->footer(
       "\nAn entry is one kernel: PTX, cubin and metadata in one file that verifies itself. A "

@@ -140,7 +140,8 @@ Finding simulated_models() {
 Expected<Finding> examine_cache(const DoctorArguments& arguments) {
   const std::string directory = runtime::cache_directory(
       arguments.cache_dir.empty() ? environment().cache_dir : arguments.cache_dir);
-  if (const std::string why = runtime::why_unusable(directory); !why.empty())
+  const runtime::Trust trust = environment().cache_trust_shared ? runtime::Trust::kShared : runtime::Trust::kOwn;
+  if (const std::string why = runtime::why_unusable(directory, trust); !why.empty())
     return Finding{"cache",
                    false,
                    false,
@@ -148,7 +149,7 @@ Expected<Finding> examine_cache(const DoctorArguments& arguments) {
                                "another folder with --cache-dir or BSGEN_CACHE_DIR",
                                directory.empty() ? "the default folder" : directory, why),
                    {{"directory", directory}}};
-  BSGEN_ASSIGN(const CacheStats stats, runtime::cache_stats(directory));
+  BSGEN_ASSIGN(const CacheStats stats, runtime::cache_stats(directory, trust));
   return Finding{
       "cache",
       true,

@@ -69,7 +69,7 @@ TEST_CASE("words_that_no_option_takes_are_refused_with_those_it_takes") {
           "profile, plan, cuda, ptx)");
   refuses(
       "bench --suite foundatoin",
-      "bench: no suite \"foundatoin\"; the nearest is foundation (there are foundation, sim, gpu, cpu)");
+      "bench: no suite \"foundatoin\"; the nearest is foundation (there are foundation, sim, store, gpu, cpu)");
 }
 
 TEST_CASE("options_that_contradict_each_other_are_refused") {
