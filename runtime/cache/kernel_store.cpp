@@ -15,6 +15,7 @@ StoreOptions store_options(const Environment& environment, const std::string& di
   options.read_only_directories = environment.cache_read_only;
   options.trust = environment.cache_trust_shared ? Trust::kShared : Trust::kOwn;
   options.disk_bytes = environment.cache_bytes;
+  options.fleet = {environment.cache_server, environment.cache_server_key, environment.cache_server_read_only};
   return options;
 }
 
@@ -23,6 +24,7 @@ KernelStore::KernelStore(StoreOptions options)
   if (!options_.disk) return;
   disk_.emplace(options_.directory, options_.trust, options_.disk_bytes, options_.logger);
   for (const std::string& directory : options_.read_only_directories) read_only_.emplace_back(directory, options_.trust, options_.logger);
+  if (!options_.fleet.server.empty()) fleet_.emplace(options_.fleet, options_.logger);
   recall_compiler_builds(options_.directory, options_.trust);
 }
 
@@ -66,15 +68,34 @@ Expected<KernelStore::Result> KernelStore::find_or_compile(const KernelKey& key,
   if (disk_) {
     if (auto result = on_disk(key)) return *std::move(result);
     if (auto result = wait_for_turn(key, lock)) return *std::move(result);
+    if (auto result = in_fleet(key)) return *std::move(result);
   }
   BSGEN_ASSIGN(SharedImage image, compile_counted(compile));
   if (disk_) {
-    const DiskCache::Stored stored = disk_->store(key, {key.record, *image, about});
-    const std::lock_guard counting(counts_mutex_);
-    counts_.evicted += stored.evicted;
-    counts_.not_written += !stored.kept;
+    const Entry entry{key.record, *image, about};
+    keep_on_disk(key, entry);
+    if (fleet_) fleet_->store(key, entry);
   }
   return remember(key, std::move(image), KernelOrigin::kCompiled);
+}
+
+std::optional<KernelStore::Result> KernelStore::in_fleet(const KernelKey& key) {
+  if (!fleet_) return std::nullopt;
+  auto entry = fleet_->find(key);
+  if (!entry) return std::nullopt;
+  keep_on_disk(key, *entry);
+  {
+    const std::lock_guard lock(counts_mutex_);
+    ++counts_.hits_shared;
+  }
+  return remember(key, std::make_shared<const KernelImage>(std::move(entry->image)), KernelOrigin::kDisk);
+}
+
+void KernelStore::keep_on_disk(const KernelKey& key, const Entry& entry) {
+  const DiskCache::Stored stored = disk_->store(key, entry);
+  const std::lock_guard lock(counts_mutex_);
+  counts_.evicted += stored.evicted;
+  counts_.not_written += !stored.kept;
 }
 
 std::optional<KernelStore::Result> KernelStore::wait_for_turn(const KernelKey& key, KeyLock& lock) {

@@ -1,5 +1,5 @@
 // KernelStore: from a kernel's key to its image. Memory, then this process's folder, then read-only folders, then the
-// compiler; the logic of the cache, and nothing of plans or devices.
+// fleet's server, then the compiler; the logic of the cache, and nothing of plans or devices.
 #pragma once
 
 #include <atomic>
@@ -14,6 +14,7 @@
 
 #include "bsgen/engine.h"
 #include "runtime/cache/disk_cache.h"
+#include "runtime/cache/fleet_cache.h"
 #include "runtime/cache/kernel_key.h"
 #include "runtime/cache/key_lock.h"
 #include "runtime/cache/memory_cache.h"
@@ -28,6 +29,7 @@ struct StoreOptions {
   std::vector<std::string> read_only_directories = {};  // looked into in this order, after `directory`
   Trust trust = Trust::kOwn;
   std::uint64_t disk_bytes = kDefaultCacheBytes;
+  FleetOptions fleet = {};  // asked last; off where no server is named, and with `disk`
   // How long to wait for another process that compiles the same kernel, at least (longer where compiles were seen to take
   // longer). 0: compile at once, whoever else does.
   std::chrono::milliseconds patience{10'000};
@@ -69,17 +71,20 @@ class KernelStore {
  private:
   std::optional<Result> in_memory(const KernelKey& key);
   std::optional<Result> on_disk(const KernelKey& key);
+  std::optional<Result> in_fleet(const KernelKey& key);
   Expected<Result> find_or_compile(const KernelKey& key, const Record& about, const CompileFunction& compile);
   // Holds the key's lock, or holds nothing because there is none or its holder took too long; or has what the holder made.
   std::optional<Result> wait_for_turn(const KernelKey& key, KeyLock& lock);
   std::chrono::milliseconds patience() const;
   Expected<SharedImage> compile_counted(const CompileFunction& compile);
+  void keep_on_disk(const KernelKey& key, const Entry& entry);
   Result remember(const KernelKey& key, SharedImage image, KernelOrigin origin);
 
   StoreOptions options_;
   MemoryCache<KernelImage> memory_;
   std::optional<DiskCache> disk_;
   std::list<ReadOnlyCache> read_only_;
+  std::optional<FleetCache> fleet_;
   WarnOnce warn_;
   SingleFlight<Digest, Result, DigestHash> flights_;
   std::atomic<std::uint64_t> hits_memory_{0};

@@ -5,6 +5,9 @@
 #     the name of the folder that declares them (tests/unit/cache: "unit" and "cache"), so `ctest -L cache` runs all there
 #     is about the cache. Build targets: NAME, tests-<label>, tests-<folder>. A case that prints "SKIPPED: reason"
 #     (tests/support/catch.h) counts as skipped.
+#   bsgen_stress(NAME case ...)
+#     Cases of the executable NAME, hidden by the tag [.full], that repeat a bounded one at its full size: CTest entries
+#     stress.<case> of the configuration Full, labelled "stress", with the build target tests-stress. tools/stress runs them.
 #   bsgen_fuzz(NAME SOURCES a.cpp ... LINK lib ... CORPUS dir)
 #     A fuzz target (LLVMFuzzerTestOneInput). With BSGEN_FUZZ=ON it is built with libFuzzer, and the CTest entry fuzz.<NAME>
 #     runs it for FUZZ_SECONDS (environment; default 5) over the files of CORPUS and what earlier runs found; in every other
@@ -55,6 +58,14 @@ function(bsgen_test name)
   file(GENERATE OUTPUT ${properties} CONTENT
     "if(${name}_cases)\n  set_tests_properties(\${${name}_cases} PROPERTIES ${lists})\nendif()\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${properties})
+endfunction()
+
+function(bsgen_stress name)
+  foreach(case IN LISTS ARGN)
+    add_test(NAME stress.${case} CONFIGURATIONS Full COMMAND ${name} ${case})
+    set_tests_properties(stress.${case} PROPERTIES LABELS stress TIMEOUT 7200 RUN_SERIAL ON)
+  endforeach()
+  bsgen_group_test(${name} stress)
 endfunction()
 
 function(bsgen_fuzz name)
