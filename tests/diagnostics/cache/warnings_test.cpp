@@ -40,6 +40,26 @@ TEST_CASE("a_cache_folder_that_everybody_may_write_to_is_told") {
               kWayOut});
 }
 
+TEST_CASE("a_cache_folder_that_its_group_may_write_to_is_told") {
+  const CacheFolder folder;
+  fs::create_directories(folder.path);
+  fs::permissions(folder.path, fs::perms::owner_all | fs::perms::group_write);
+  CHECK(warnings_of(folder.str()) ==
+        Lines{"cache: " + folder.str() + " cannot be used: its group may write to it (chmod g-w)" + kWayOut});
+}
+
+TEST_CASE("a_cache_folder_behind_a_link_of_this_user_is_used_and_behind_another_s_is_told") {
+  const CacheFolder folder;
+  fs::create_directories(folder.path / "real");
+  fs::permissions(folder.path / "real", fs::perms::owner_all);
+  const std::string link = (folder.path / "link").string();
+  fs::create_directory_symlink(folder.path / "real", link);
+  CHECK(warnings_of(link).empty());
+  if (geteuid() != 0) return;
+  REQUIRE(lchown(link.c_str(), 1, 1) == 0);
+  CHECK(warnings_of(link) == Lines{"cache: " + link + " cannot be used: it is a link of user 1, this process runs as user 0" + kWayOut});
+}
+
 TEST_CASE("a_process_without_any_cache_folder_is_told") {
   CHECK(warnings_of("") == Lines{"cache: the default folder cannot be used: neither XDG_CACHE_HOME "
                                  "nor HOME names a folder" +
