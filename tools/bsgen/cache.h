@@ -6,6 +6,7 @@
 
 #include "runtime/cache/disk_cache.h"
 #include "tools/bsgen/cli.h"
+#include "tools/bsgen/text.h"
 
 namespace bsgen::cli {
 
