@@ -50,7 +50,7 @@ struct CompileReport {
 
 struct CacheStats {
   std::uint64_t entries = 0, bytes = 0, hits_memory = 0, hits_disk = 0, misses = 0, compiles = 0, corrupt = 0;
-  std::uint64_t hits_bundle = 0;
+  std::uint64_t hits_bundle = 0;      // kernels taken from EngineOptions::bundle
   std::uint64_t hits_read_only = 0;   // from a lower tier on disk (EngineOptions::read_only_cache_dirs); not among hits_disk
   std::uint64_t hits_shared = 0;      // from the fleet's server
   std::uint64_t failed_compiles = 0;  // among compiles

@@ -51,6 +51,7 @@ Expected<std::optional<CompiledKernel>> from_bundle(const Layout& layout, const 
   if (text_of(found->plan) != text_of(plan)) return std::optional<CompiledKernel>();
   plan::Schedule schedule = plan::make_schedule(plan, layout);
   BSGEN_ASSIGN(codegen::KernelSource source, codegen::generate(plan, schedule, layout, where.options));
+  where.store->count_bundle_hit();
   if (report) *report = {KernelOrigin::kBundle, KernelKey(found->entry.key).hex()};
   return std::optional(CompiledKernel{plan, std::move(schedule), std::move(source), std::move(found->entry.image)});
 }

@@ -42,6 +42,7 @@ std::uint64_t below_ms(std::size_t bucket) {
 void for_each_count(CacheStats& stats, const std::function<void(const std::string& label, std::uint64_t& count)>& visit) {
   visit("hits_memory", stats.hits_memory);
   visit("hits_disk", stats.hits_disk);
+  visit("hits_bundle", stats.hits_bundle);
   visit("hits_read_only", stats.hits_read_only);
   visit("hits_shared", stats.hits_shared);
   visit("misses", stats.misses);

@@ -61,7 +61,6 @@ struct Engine::State {
   Status environment;  // what is wrong with the BSGEN_* variables
   std::string template_dir;
   BundleTier bundle;
-  std::atomic<std::uint64_t> hits_bundle{0};
   KernelStore store;
   MemoryCache<Kernel> kernels;
   SingleFlight<Digest, Loaded, DigestHash> flights;
@@ -94,7 +93,7 @@ struct Engine::State {
     const Prepared& prepared = request.prepared;
     KernelStore::Result result{prepared.bundled, KernelOrigin::kBundle};
     if (prepared.bundled) {
-      hits_bundle.fetch_add(1, std::memory_order_relaxed);
+      store.count_bundle_hit();
     } else {
       BSGEN_ASSIGN(
           result,
@@ -191,9 +190,7 @@ Expected<Kernel> Engine::kernel(const Layout& layout, const Problem& problem,
 }
 
 CacheStats Engine::stats() const {
-  CacheStats stats = state_->store.stats();
-  stats.hits_bundle = state_->hits_bundle;
-  return stats;
+  return state_->store.stats();
 }
 
 }  // namespace bsgen

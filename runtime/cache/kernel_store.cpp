@@ -153,6 +153,11 @@ KernelStore::Result KernelStore::remember(const KernelKey& key, SharedImage imag
   return Result{std::move(image), origin};
 }
 
+void KernelStore::count_bundle_hit() {
+  const std::lock_guard lock(counts_mutex_);
+  ++counts_.hits_bundle;
+}
+
 CacheStats KernelStore::counts() const {
   const std::lock_guard lock(counts_mutex_);
   CacheStats counts = counts_;

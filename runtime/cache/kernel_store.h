@@ -62,6 +62,7 @@ class KernelStore {
   void count_memory_hit() {
     hits_memory_.fetch_add(1, std::memory_order_relaxed);
   }  // of a tier above this one
+  void count_bundle_hit();
 
   // What this store counted, and nothing of its folder.
   CacheStats counts() const;
