@@ -32,35 +32,44 @@ bool same(const Event& a, const Event& b) {
 
 std::uint32_t first_byte(std::uint16_t bytes) { return static_cast<std::uint32_t>(std::countr_zero(bytes)); }
 
-void collect(const GlobalShadow::Table& table, const GlobalShadow::Cell& cell, std::vector<Event>& events) {
-  if (cell.event.bytes == 0) return;
+void collect(const GlobalShadow::Table& table, const GlobalShadow::Page& page, std::uint32_t place, std::vector<Event>& events) {
+  if ((page.touched >> place & 1) == 0) return;
+  const GlobalShadow::Cell& cell = page.cells[place];
   events.push_back(cell.event);
   for (std::uint32_t next = cell.next; next != 0; next = table.at(next).next) events.push_back(table.at(next).event);
 }
 
 }  // namespace
 
-std::unique_ptr<GlobalShadow::Page> GlobalShadow::Pool::take() {
-  std::unique_ptr<Page> page;
+void GlobalShadow::Pool::take(Pages& into) {
+  constexpr std::size_t kBatch = 16;
   {
     std::lock_guard lock(mutex_);
-    if (!pages_.empty()) page = std::move(pages_.back()), pages_.pop_back();
+    for (; into.size() < kBatch && !pages_.empty(); pages_.pop_back()) into.push_back(std::move(pages_.back()));
   }
-  if (page == nullptr) return std::unique_ptr<Page>(new (std::nothrow) Page());
-  *page = Page();
-  return page;
+  if (into.empty())
+    if (std::unique_ptr<Page> page(new (std::nothrow) Page()); page != nullptr) into.push_back(std::move(page));
 }
 
-void GlobalShadow::Pool::give(std::unique_ptr<Page> page) {
-  constexpr std::size_t kMostPages = 4096;  // 32 MiB
+void GlobalShadow::Pool::give(Pages& pages) {
+  constexpr std::size_t kMostPages = 16384;  // 32 MiB
   std::lock_guard lock(mutex_);
-  if (page != nullptr && pages_.size() < kMostPages) pages_.push_back(std::move(page));
+  for (std::unique_ptr<Page>& page : pages)
+    if (page != nullptr && pages_.size() < kMostPages) pages_.push_back(std::move(page));
 }
 
 GlobalShadow::~GlobalShadow() {
-  for (Table& table : tables_)
-    for (auto* pages : {&table.pages, &table.more})
-      for (std::unique_ptr<Page>& page : *pages) pool_->give(std::move(page));
+  for (Table& table : tables_) pool_->give(table.pages), pool_->give(table.more);
+  if (pool_ != nullptr) pool_->give(spare_);
+}
+
+std::unique_ptr<GlobalShadow::Page> GlobalShadow::new_page() {
+  if (spare_.empty()) pool_->take(spare_);
+  if (spare_.empty()) return nullptr;
+  std::unique_ptr<Page> page = std::move(spare_.back());
+  spare_.pop_back();
+  page->touched = page->shared = 0;
+  return page;
 }
 
 void GlobalShadow::start(const std::vector<const Allocation*>& allocations, bool clusters_meet, Pool& pool) {
@@ -81,7 +90,7 @@ std::uint32_t GlobalShadow::append(Table& table, const Cell& cell) {
     table.unused.pop_back();
   } else {
     if (table.num_more == table.more.size() * kPageGranules) {
-      std::unique_ptr<Page> page = pool_->take();
+      std::unique_ptr<Page> page = new_page();
       if (page == nullptr) return 0;
       table.more.push_back(std::move(page));
     }
@@ -91,19 +100,22 @@ std::uint32_t GlobalShadow::append(Table& table, const Cell& cell) {
   return next;
 }
 
-void GlobalShadow::put(Table& table, Cell& cell, const std::vector<Event>& events) {
+void GlobalShadow::put(Table& table, Page& page, std::uint32_t place, const std::vector<Event>& events) {
+  Cell& cell = page.cells[place];
   for (std::uint32_t next = cell.next; next != 0; next = table.at(next).next) table.unused.push_back(next);
-  cell = {events.empty() ? Event() : events[0], 0};
+  cell = {events[0], 0};
   for (std::size_t i = events.size(); i > 1; --i) cell.next = append(table, {events[i - 1], cell.next});
 }
 
 GlobalShadow::Verdict GlobalShadow::access(const Event& event, Table& table, std::uint64_t granule, const Observer& observer) {
   std::unique_ptr<Page>& page = table.pages[granule / kPageGranules];
-  if (page == nullptr) page = pool_->take();
+  if (page == nullptr) page = new_page();
   if (page == nullptr) return {};  // worker threads have nobody to tell; what is not recorded is not reported
-  Cell& cell = page->cells[granule % kPageGranules];
-  if (cell.event.bytes == 0) [[likely]] {
-    cell.event = event;
+  const std::uint32_t place = granule % kPageGranules;
+  Cell& cell = page->cells[place];
+  if ((page->touched >> place & 1) == 0) [[likely]] {
+    page->touched |= std::uint64_t{1} << place;
+    cell = {event, 0};
     return {};
   }
   // Mostly bytes that nobody has touched before: the parts of a row that one warp writes with several instructions.
@@ -113,7 +125,7 @@ GlobalShadow::Verdict GlobalShadow::access(const Event& event, Table& table, std
     if (same(at->event, event) && at->event.lanes == event.lanes)
       again = at;
     else if ((at->event.bytes & event.bytes) != 0 || at->event.cluster != event.cluster || length == kMaxEvents)
-      return access_slowly(event, table, *page, cell, observer);
+      return access_slowly(event, table, *page, place, observer);
     if (at->next == 0) break;
   }
   if (again != nullptr) {
@@ -148,15 +160,15 @@ GlobalShadow::Verdict GlobalShadow::judge(const Event& earlier, const Event& eve
   return {};
 }
 
-GlobalShadow::Verdict GlobalShadow::access_slowly(const Event& event, Table& table, Page& page, Cell& cell, const Observer& observer) {
+GlobalShadow::Verdict GlobalShadow::access_slowly(const Event& event, Table& table, Page& page, std::uint32_t place, const Observer& observer) {
   events_.clear();
-  collect(table, cell, events_);
+  collect(table, page, place, events_);
   Verdict worst;
   std::size_t kept = 0;
   bool joined = false;
   for (Event& earlier : events_) {
     const bool own = earlier.cluster == event.cluster;
-    if (!own) page.shared = true;
+    if (!own) page.shared |= std::uint64_t{1} << place;
     if ((earlier.bytes & event.bytes) != 0 && (own || clusters_meet_)) {
       const Verdict verdict = judge(earlier, event, observer);
       if (worst.fault == Fault::kNone) worst = verdict;
@@ -178,7 +190,7 @@ GlobalShadow::Verdict GlobalShadow::access_slowly(const Event& event, Table& tab
   events_.resize(kept);
   if (!joined) events_.push_back(event);
   if (events_.size() > kMaxEvents) forget(events_, event.cluster);
-  put(table, cell, events_);
+  put(table, page, place, events_);
   return worst;
 }
 
@@ -205,21 +217,19 @@ void GlobalShadow::between_clusters(const std::vector<const GlobalShadow*>& shad
   if (shadows.empty()) return;
   std::vector<Event> events;
   for (std::size_t t = 0; t < shadows[0]->tables_.size(); ++t) {
-    std::size_t num_pages = 0;
-    for (const GlobalShadow* shadow : shadows) num_pages = std::max(num_pages, shadow->tables_[t].pages.size());
-    for (std::size_t p = 0; p < num_pages; ++p) {
-      bool shared = false;
-      std::vector<std::pair<const Table*, const Page*>> pages;
-      for (const GlobalShadow* shadow : shadows) {
-        const Table& table = shadow->tables_[t];
-        if (p >= table.pages.size() || table.pages[p] == nullptr) continue;
-        pages.emplace_back(&table, table.pages[p].get());
-        shared |= table.pages[p]->shared;
-      }
-      if (pages.size() < 2 && !shared) continue;
-      for (std::uint32_t g = 0; g < kPageGranules; ++g) {
+    for (std::size_t p = 0; p < shadows[0]->tables_[t].pages.size(); ++p) {
+      // Mostly each cell is one cluster's, and no cell needs a look.
+      std::uint64_t touched = 0, met = 0;
+      for (const GlobalShadow* shadow : shadows)
+        if (const Page* page = shadow->tables_[t].pages[p].get(); page != nullptr) {
+          met |= page->shared | (touched & page->touched);
+          touched |= page->touched;
+        }
+      for (; met != 0; met &= met - 1) {
+        const auto place = static_cast<std::uint32_t>(std::countr_zero(met));
         events.clear();
-        for (const auto& [table, page] : pages) collect(*table, page->cells[g], events);
+        for (const GlobalShadow* shadow : shadows)
+          if (const Table& table = shadow->tables_[t]; table.pages[p] != nullptr) collect(table, *table.pages[p], place, events);
         std::erase_if(events, [&](const Event& event) { return event.cluster >= end; });
         if (events.size() < 2) continue;
         std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
@@ -229,7 +239,7 @@ void GlobalShadow::between_clusters(const std::vector<const GlobalShadow*>& shad
           for (const Event& earlier : events) {
             if (earlier.cluster >= later.cluster) return false;
             if (!conflict(earlier, later)) continue;
-            meeting(*shadows[0]->tables_[t].allocation, std::uint64_t{p} * kPageGranules + g, earlier, later, first_byte(earlier.bytes & later.bytes));
+            meeting(*shadows[0]->tables_[t].allocation, std::uint64_t{p} * kPageGranules + place, earlier, later, first_byte(earlier.bytes & later.bytes));
             return true;
           }
           return false;

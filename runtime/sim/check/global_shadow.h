@@ -60,32 +60,35 @@ class GlobalShadow {
   };
 
   struct Cell {
-    Event event;  // bytes 0 = none
+    Event event;
     std::uint32_t next = 0;  // the index + 1 of another one in Table::more
   };
-  static constexpr std::uint32_t kPageGranules = 256;
+  // Sets of cells are words, so that a page is empty, and two of different threads have nothing in common, without a look at any cell.
+  static constexpr std::uint32_t kPageGranules = 64;
   struct Page {
+    std::uint64_t touched = 0;  // the cells that hold something; what is in the others means nothing
+    std::uint64_t shared = 0;   // of these, where several clusters of one thread met
     Cell cells[kPageGranules];
-    bool shared = false;  // by several clusters
   };
+  using Pages = std::vector<std::unique_ptr<Page>>;
   struct Table {
     const Allocation* allocation = nullptr;
-    std::vector<std::unique_ptr<Page>> pages;
-    std::vector<std::unique_ptr<Page>> more;
+    Pages pages;
+    Pages more;
     std::uint32_t num_more = 0;         // cells of `more` in use so far
     std::vector<std::uint32_t> unused;  // of these
     Cell& at(std::uint32_t next) { return more[(next - 1) / kPageGranules]->cells[(next - 1) % kPageGranules]; }
     const Cell& at(std::uint32_t next) const { return const_cast<Table*>(this)->at(next); }
   };
-  // Pages of launches that are over, for those to come: fresh memory costs more than what is written there. Thread-safe.
+  // Pages of launches that are over, for those to come: fresh memory costs more than what is written there. Thread-safe; many at a time.
   class Pool {
    public:
-    std::unique_ptr<Page> take();  // empty; nullptr where there is no memory
-    void give(std::unique_ptr<Page> page);
+    void take(Pages& into);  // empty ones; none where there is no memory
+    void give(Pages& pages);
 
    private:
     std::mutex mutex_;
-    std::vector<std::unique_ptr<Page>> pages_;
+    Pages pages_;
   };
 
   GlobalShadow() = default;
@@ -108,13 +111,15 @@ class GlobalShadow {
   static bool is_async(Access access) { return access >= Access::kAsyncRead; }
 
  private:
-  Verdict access_slowly(const Event& event, Table& table, Page& page, Cell& cell, const Observer& observer);
+  std::unique_ptr<Page> new_page();
+  Verdict access_slowly(const Event& event, Table& table, Page& page, std::uint32_t place, const Observer& observer);
   Verdict judge(const Event& earlier, const Event& event, const Observer& observer) const;
   static void forget(std::vector<Event>& events, std::uint32_t cluster);
   std::uint32_t append(Table& table, const Cell& cell);
-  void put(Table& table, Cell& cell, const std::vector<Event>& events);
+  void put(Table& table, Page& page, std::uint32_t place, const std::vector<Event>& events);
 
   Pool* pool_ = nullptr;
+  Pages spare_;  // out of the pool
   std::vector<Table> tables_;
   std::vector<Event> events_;  // of the cell at hand
   bool clusters_meet_ = false;

@@ -252,7 +252,7 @@ void check_shared_read_rows(Warp& warp, const Op& op, const std::uint32_t* offse
   if (!warp.cta->launch->checks) return;
   for (std::uint32_t left = warp.cta->cluster != nullptr ? mask : warp.cta->shadow.read_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
     check_shared_read(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
-  for (; mask != 0; mask &= mask - 1) {
+  for (; mask != 0 && warp.lanes_wrote; mask &= mask - 1) {
     const std::uint32_t offset = offsets[std::countr_zero(mask)];
     const LaneOrder::Conflict conflict = warp.cta->lane_order.read_by_all(warp.lane_epoch, offset / SharedShadow::kGranule);
     if (conflict.lane >= 0) [[unlikely]] report_lane_conflict(warp, op, conflict, Access::kRead, offset, SharedShadow::kGranule);
@@ -271,6 +271,7 @@ void check_shared_issue_rows(Warp& warp, const Op& op, const std::uint32_t* offs
 void check_shared_complete(Warp& warp, const std::uint32_t* offsets, std::uint32_t bytes, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
   const std::uint32_t part = (1u << bytes) - 1;  // of a granule; a copy never leaves one
+  warp.lanes_wrote = true;
   for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
     const std::uint32_t offset = offsets[std::countr_zero(rest)];
     warp.cta->lane_order.write(warp.lane_epoch, offset / SharedShadow::kGranule, rest & (0 - rest),

@@ -83,6 +83,20 @@ void fill_in_lane_order(std::uint64_t offset, std::uint32_t bytes, Footprint& to
   }
 }
 
+// Each lane a granule of its own, which rising ones mostly are: rows of a tile.
+bool fill_rising_granules(const LaneAddresses& addresses, std::uint64_t base, Footprint& touched) {
+  std::uint64_t falling = 0;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const std::uint64_t granule = (addresses.of[lane] - base) / kGranule;
+    falling |= lane == 0 ? 0 : granule - touched.granule[lane - 1] - 1;  // the sign bit
+    touched.granule[lane] = static_cast<std::uint32_t>(granule);
+    touched.bytes[lane] = 0xffff;
+    touched.lanes[lane] = 1u << lane;
+  }
+  touched.count = kLanes;
+  return falling >> 63 == 0;
+}
+
 // Rows of 16 bytes of which no quarter of the warp meets a bank twice and which lie within 64 of each other, all different: a tile
 // that is swizzled well.
 bool is_swizzled_tile(const LaneAddresses& offsets, std::uint32_t bytes, std::uint32_t mask) {
@@ -107,6 +121,7 @@ bool is_swizzled_tile(const LaneAddresses& offsets, std::uint32_t bytes, std::ui
 void make_footprint(const LaneAddresses& addresses, std::uint64_t base, std::uint32_t bytes, std::uint32_t mask, Footprint& touched) {
   const std::uint64_t first = addresses.of[0] - base;
   if (first % kGranule == 0 && in_lane_order(addresses, bytes, mask)) return fill_in_lane_order(first, bytes, touched);
+  if (bytes == kGranule && mask == kFullMask && fill_rising_granules(addresses, base, touched)) return;
   Filling all(touched);
   add_lanes(all, addresses, bytes, mask, base);
 }
@@ -164,6 +179,7 @@ void check_shared_footprint(Warp& warp, const Op& op, const LaneAddresses& offse
     left = access == Access::kRead ? shadow.read_granules(warp.index, touched.granule, touched.bytes, touched.count)
                                    : shadow.write_granules(warp.index, touched.granule, touched.bytes, touched.count);
   }
+  warp.lanes_wrote |= access == Access::kWrite;
   for (int i = 0; i < touched.count && races; ++i) {
     const LaneOrder::Conflict conflict =
         access == Access::kRead ? cta.lane_order.read(warp.lane_epoch, touched.granule[i], touched.lanes[i], touched.bytes[i], bytes == kGranule)

@@ -92,6 +92,7 @@ struct Warp {
   bool forced = false;         // the instruction runs although lanes are missing; it has been reported
   int barrier = -1;            // named barrier it waits at
   std::uint32_t lane_epoch = 0;  // of the cta's LaneOrder
+  bool lanes_wrote = false;      // shared memory, in this epoch
   std::uint32_t strong_clock = 0;  // of the access under way that orders memory: the time before that order; else 0
   std::uint32_t committed[kLanes] = {};  // cp.async groups per lane
   std::vector<PendingCopy> pending;
@@ -166,7 +167,10 @@ struct Cta {
   bool ended = false;                       // all warps have
 };
 
-inline void order_lanes(Warp& warp) { warp.lane_epoch = ++warp.cta->lane_epochs; }
+inline void order_lanes(Warp& warp) {
+  warp.lane_epoch = ++warp.cta->lane_epochs;
+  warp.lanes_wrote = false;
+}
 
 // What clusters that one thread runs leave behind in global memory.
 struct GlobalOrder {
