@@ -1,7 +1,6 @@
 #include "runtime/cache/native.h"
 
 #include <chrono>
-#include <sstream>
 
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/launch/loaded_kernel.h"
@@ -10,19 +9,15 @@ namespace bsgen::runtime {
 namespace {
 
 // Raised when the code of an unchanged plan changes, which the version of bsgen between two releases does not tell.
-constexpr int kEmitterVersion = 2;
+constexpr int kEmitterVersion = 3;
 
 KernelKey key_of(const cpu::CpuPlan& plan, const std::string& compiler) {
-  cpu::CpuPlan code = plan;
-  code.reasons.clear();
-  std::ostringstream text;
-  code.dump(text);
   Record record;
   record.add("schema", kKeySchema);
   record.add("bsgen", BSGEN_VERSION);
   record.add("emitter", kEmitterVersion);
   record.add("compiler", compiler);
-  record.add("cpu plan", text.str());
+  record.add("cpu plan", plan.code_key());
   return KernelKey(std::move(record));
 }
 

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <map>
 #include <mutex>
-#include <sstream>
 
 #include "runtime/cpu/library.h"
 #include "runtime/cpu/thread_pool.h"
@@ -75,10 +74,8 @@ class Native final : public CpuDevice {
 
  private:
   Expected<std::shared_ptr<const Code>> code(const CpuPlan& plan, std::string_view object) {
-    std::ostringstream text;
-    plan.dump(text);
     std::lock_guard lock(code_mutex_);
-    std::weak_ptr<const Code>& kept = codes_[text.str()];
+    std::weak_ptr<const Code>& kept = codes_[plan.code_key()];
     if (auto found = kept.lock()) return found;
     std::string compiled;
     if (object.empty()) {
@@ -97,7 +94,7 @@ class Native final : public CpuDevice {
   Parallel parallel_;
   Scratch scratch_;
   std::mutex launch_mutex_, code_mutex_;
-  std::map<std::string, std::weak_ptr<const Code>> codes_;  // by plan
+  std::map<std::string, std::weak_ptr<const Code>> codes_;  // by CpuPlan::code_key
 };
 
 }  // namespace

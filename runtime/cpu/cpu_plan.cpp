@@ -7,6 +7,7 @@
 #include <charconv>
 #include <map>
 #include <ostream>
+#include <sstream>
 
 #include "compiler/epilogue/epilogue.h"
 
@@ -31,9 +32,11 @@ void choose_tile(CpuPlan& plan) {
     plan.lanes = std::min(most_lanes, plan.outer_block());
     plan.vectors = std::min(2, plan.outer_block() / plan.lanes);
     const int sums = wide ? 28 : plan.machine.isa == Isa::kAvx2 ? 12 : 8;
+    // What is left of the tokens goes through few and small variants, which cost time to compile: eight sums already keep two
+    // multiply-adds of latency four busy.
     plan.tile_rows = {sums / plan.vectors};
-    for (const int rows : {14, 8, 4, 2, 1})
-      if (rows < plan.tile_rows[0]) plan.tile_rows.push_back(rows);
+    for (const int rows : {8 / plan.vectors, 2, 1})
+      if (rows < plan.tile_rows.back()) plan.tile_rows.push_back(rows);
     plan.reasons.push_back(fmt::format("{} tokens x {} columns hold {} vectors of sums", plan.tile_rows[0], plan.width(), sums));
   } else {
     plan.lanes = most_lanes;
@@ -133,6 +136,15 @@ void CpuPlan::dump(std::ostream& out) const {
                      num_blocks, machine.cpu, machine.features, name(machine.isa), machine.l2_bytes);
   out << fmt::format("lanes {}\nvectors {}\ntile_rows {}\ngroup_tokens {}\npitch {}\n", lanes, vectors, fmt::join(tile_rows, ","), group_tokens, pitch);
   for (const std::string& reason : reasons) out << "reason " << reason << '\n';
+}
+
+std::string CpuPlan::code_key() const {
+  CpuPlan code = *this;
+  code.reasons.clear();
+  code.num_blocks = 0;
+  std::ostringstream text;
+  code.dump(text);
+  return text.str();
 }
 
 Expected<CpuPlan> CpuPlan::parse(std::string_view text) {

@@ -65,8 +65,10 @@ struct CpuPlan {
   bool has_first_pass() const { return problem.op == Op::kUpdate || (problem.op == Op::kBprop && rows_are_tokens()); }
 
   Status verify() const;
-  void dump(std::ostream& out) const;  // text form, the key of the code; what LLVM's side reads
+  void dump(std::ostream& out) const;  // text form; what LLVM's side reads
   static Expected<CpuPlan> parse(std::string_view text);
+  // The text form without what the code does not depend on: reasons and the number of blocks. Plans of equal code_key share an object.
+  std::string code_key() const;
   bool operator==(const CpuPlan&) const = default;
 };
 

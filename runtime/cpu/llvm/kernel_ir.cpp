@@ -60,7 +60,7 @@ class Kernel {
     const DType type = plan_.problem.dtype;
     emit_.loop(work.begin, work.end, 1, [&](Value* block) {
       Value* element = mul(block, block_elements());
-      emit_transpose(emit_, plan_.lanes, emit_.at(w.data, element, type), type, i64(plan_.block.cols), emit_.at(work.launch, element, DType::kFp32),
+      emit_transpose(emit_, emit_.at(w.data, element, type), type, i64(plan_.block.cols), emit_.at(work.launch, element, DType::kFp32),
                      plan_.block.rows, i64(plan_.block.rows), i64(plan_.block.cols));
     });
     emit_.CreateRetVoid();
@@ -161,7 +161,7 @@ class Kernel {
         emit_copy(emit_, plan_.lanes, emit_.at(from, emit_.CreateMul(r, slot.leading_dimension), type), type, emit_.at(to, mul(r, plan_.pitch), DType::kFp32), tokens);
       });
     } else {
-      emit_transpose(emit_, plan_.lanes, from, type, slot.leading_dimension, to, edge, valid, tokens);
+      emit_transpose(emit_, from, type, slot.leading_dimension, to, edge, valid, tokens);
     }
   }
 

@@ -35,7 +35,8 @@ void emit_copy(Emitter& emit, int lanes, Value* from, DType type, Value* to, Val
   part(whole, count, 1);
 }
 
-void emit_transpose(Emitter& emit, int lanes, Value* from, DType type, Value* from_pitch, Value* to, std::int64_t to_pitch, Value* rows, Value* cols) {
+void emit_transpose(Emitter& emit, Value* from, DType type, Value* from_pitch, Value* to, std::int64_t to_pitch, Value* rows, Value* cols) {
+  constexpr int lanes = 4;  // one shuffle of every machine each; those of 16 lanes take LLVM as long as all the rest of a kernel
   const auto whole = [&](Value* n) { return emit.CreateMul(emit.CreateSDiv(n, emit.i64(lanes)), emit.i64(lanes)); };
   const auto source = [&](Value* r, Value* c) { return emit.at(from, emit.CreateAdd(emit.CreateMul(r, from_pitch), c), type); };
   const auto target = [&](Value* r, Value* c) { return emit.at(to, emit.CreateAdd(emit.CreateMul(c, emit.i64(to_pitch)), r), DType::kFp32); };

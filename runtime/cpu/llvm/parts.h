@@ -46,8 +46,8 @@ llvm::Function* emit_finish_update(Emitter& emit, const CpuPlan& plan);
 
 // Emits a loop that widens `count` consecutive elements.
 void emit_copy(Emitter& emit, int lanes, Value* from, DType type, Value* to, Value* count);
-// to[c * to_pitch + r] = from[r * from_pitch + c] for r < rows, c < cols; squares of lanes x lanes in registers.
-void emit_transpose(Emitter& emit, int lanes, Value* from, DType type, Value* from_pitch, Value* to, std::int64_t to_pitch, Value* rows, Value* cols);
+// to[c * to_pitch + r] = from[r * from_pitch + c] for r < rows, c < cols; squares of 4 x 4 in registers.
+void emit_transpose(Emitter& emit, Value* from, DType type, Value* from_pitch, Value* to, std::int64_t to_pitch, Value* rows, Value* cols);
 
 // The two passes, exported as bsgen_cpu_first and bsgen_cpu_main.
 void emit_kernel(Emitter& emit, const CpuPlan& plan);

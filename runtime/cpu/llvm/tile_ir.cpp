@@ -4,8 +4,12 @@
 namespace bsgen::cpu {
 namespace {
 
-// Steps of the contraction in a row, before the loop is closed: fewer where a step is long. Edges of blocks are multiples.
-int unrolled(const CpuPlan& plan, int rows) { return rows * plan.vectors >= 12 ? 2 : 4; }
+// Steps of the contraction in a row, before the loop is closed: one where a step is long enough to hide what the loop costs, for every
+// further one is compiled too. Edges of blocks are multiples.
+int unrolled(const CpuPlan& plan, int rows) {
+  const int sums = rows * plan.vectors;
+  return sums >= 12 ? 1 : sums >= 4 ? 2 : 4;
+}
 
 // sums += a(., i) * b(i, .), one step.
 Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, int ahead, Values sums) {
@@ -23,22 +27,31 @@ Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, in
   return sums;
 }
 
-// All steps of one run of the contraction: `count` of them, a multiple of unrolled() where `whole`.
-Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, Value* count, bool whole, const Values& sums) {
-  const int unroll = unrolled(plan, rows);
+// All steps of one run of the contraction: `count` of them, a multiple of unrolled() where `whole`. The loop carries the operands'
+// addresses behind the sums: LLVM's strength reduction, which would find them, is not run (compile.cpp).
+Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, Value* count, bool whole, Values sums) {
   const auto steps = [&](int times) {
-    return [&, times](Value* i, const Values& carried) {
-      Value* a_here = emit.at(a, emit.CreateMul(i, emit.i64(operands.a_step)), operands.a_type);
-      Value* b_here = emit.at(b, emit.CreateMul(i, emit.i64(operands.b_step)), operands.b_type);
-      Values next = carried;
+    return [&, times](Value*, Values next) {
+      Value *b_here = next.back(), *a_here = *(next.end() - 2);
+      next.resize(next.size() - 2);
       for (int u = 0; u < times; ++u) next = step(emit, plan, operands, rows, a_here, b_here, u, next);
+      next.push_back(emit.at(a_here, times * operands.a_step, operands.a_type));
+      next.push_back(emit.at(b_here, times * operands.b_step, operands.b_type));
       return next;
     };
   };
-  if (whole) return emit.loop(emit.i64(0), count, unroll, sums, steps(unroll));
-  Value* main = emit.CreateAnd(count, emit.i64(-unroll));
-  const Values most = emit.loop(emit.i64(0), main, unroll, sums, steps(unroll));
-  return emit.loop(main, count, 1, most, steps(1));
+  const int unroll = unrolled(plan, rows);
+  sums.push_back(a);
+  sums.push_back(b);
+  if (whole || unroll == 1) {
+    sums = emit.loop(emit.i64(0), count, unroll, sums, steps(unroll));
+  } else {
+    Value* main = emit.CreateAnd(count, emit.i64(-unroll));
+    sums = emit.loop(emit.i64(0), main, unroll, sums, steps(unroll));
+    sums = emit.loop(main, count, 1, sums, steps(1));
+  }
+  sums.resize(sums.size() - 2);
+  return sums;
 }
 
 }  // namespace

@@ -153,6 +153,18 @@ TEST_CASE("what_is_for_gpus_is_refused_by_name") {
   CHECK(test::run_tool(run + "--ptx x.ptx").err == "bsgen: run: --ptx is for GPUs and sim, this device is cpu; leave it out or add --device sim\n");
 }
 
+TEST_CASE("code_does_not_depend_on_the_number_of_blocks") {
+  NEEDS_CPU();
+  const auto device = *open_cpu();
+  const auto& cpu = dynamic_cast<const cpu::CpuDevice&>(*device);
+  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) {
+    const auto plan = [&](const char* mask) { return *runtime::plan_for_cpu(*device, *read_mask(mask, {.block = {32, 32}, .size = {}}), {.op = op, .dtype = DType::kFp32}, {}); };
+    const cpu::CpuPlan few = plan("random:64x64:density=0.01,seed=1"), many = plan("full:64x64");
+    CHECK(few.code_key() == many.code_key());
+    CHECK(*cpu.compile(few, kBsgenCpuObject) == *cpu.compile(many, kBsgenCpuObject));
+  }
+}
+
 TEST_CASE("plan_ir_and_assembly_of_a_cpu_kernel_are_shown") {
   NEEDS_CPU();
   const std::string mask = "random:4x4:density=0.5 --block 32 --dtype fp32 ";
