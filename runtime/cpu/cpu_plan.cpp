@@ -206,7 +206,9 @@ CpuPlan choose(const Layout& layout, const Problem& problem, const Machine& mach
   return plan;
 }
 
-BlockLists make_lists(const CpuPlan& plan, const Layout& layout) {
+namespace {
+
+BlockLists lists_of(const CpuPlan& plan, const Layout& layout) {
   const auto offsets = layout.row_offsets();
   const auto columns = layout.block_cols();
   const std::int64_t grid_rows = layout.grid_rows(), grid_cols = layout.grid_cols();
@@ -232,6 +234,14 @@ BlockLists make_lists(const CpuPlan& plan, const Layout& layout) {
   for (std::int64_t row = 0; row < layout.heads() * grid_rows; ++row)
     for (std::int64_t i = offsets[row]; i < offsets[row + 1]; ++i)
       lists.entries[next[list_of(row, i)]++] = {static_cast<std::int32_t>(row % grid_rows), static_cast<std::int32_t>(i)};
+  return lists;
+}
+
+}  // namespace
+
+BlockLists make_lists(const CpuPlan& plan, const Layout& layout) {
+  BlockLists lists = lists_of(plan, layout);
+  lists.entries.push_back(lists.entries.empty() ? BlockEntry{} : lists.entries.back());
   return lists;
 }
 

@@ -82,7 +82,7 @@ struct BlockEntry {
 };
 struct BlockLists {
   std::vector<std::int64_t> offsets;  // lists + 1
-  std::vector<BlockEntry> entries;
+  std::vector<BlockEntry> entries;    // and one more, of the last block: kernels of fprop and bprop ask for the block after the one at hand
 };
 BlockLists make_lists(const CpuPlan& plan, const Layout& layout);
 

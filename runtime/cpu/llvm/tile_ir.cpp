@@ -27,22 +27,37 @@ Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, in
   return sums;
 }
 
+// Asks for the lines of `elements` from `address` on.
+void prefetch(Emitter& emit, Value* address, int elements, DType type) {
+  const int line = 64 / size_bytes(type);
+  for (int i = 0; i < elements; i += line)
+    emit.CreateIntrinsic(llvm::Intrinsic::prefetch, {emit.getPtrTy()}, {emit.at(address, i, type), emit.getInt32(0), emit.getInt32(3), emit.getInt32(1)});
+}
+
 // All steps of one run of the contraction: `count` of them, a multiple of unrolled() where `whole`. The loop carries the operands'
-// addresses behind the sums: LLVM's strength reduction, which would find them, is not run (compile.cpp).
-Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, Value* count, bool whole, Values sums) {
+// addresses behind the sums: LLVM's strength reduction, which would find them, is not run (compile.cpp). `ahead` is null, or what
+// the next block of W holds where this one is read: blocks of a list lie apart, so the processor does not foresee it.
+Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, Value* ahead, Value* count, bool whole,
+           Values sums) {
+  Values addresses = {a, b};
+  if (ahead) addresses.push_back(ahead);
+  const DType types[] = {operands.a_type, operands.b_type, operands.a_by_value ? operands.a_type : operands.b_type};
+  const std::int64_t strides[] = {operands.a_step, operands.b_step, operands.a_by_value ? operands.a_step : operands.b_step};
+  const std::size_t num_sums = sums.size();
   const auto steps = [&](int times) {
-    return [&, times](Value*, Values next) {
-      Value *b_here = next.back(), *a_here = *(next.end() - 2);
-      next.resize(next.size() - 2);
-      for (int u = 0; u < times; ++u) next = step(emit, plan, operands, rows, a_here, b_here, u, next);
-      next.push_back(emit.at(a_here, times * operands.a_step, operands.a_type));
-      next.push_back(emit.at(b_here, times * operands.b_step, operands.b_type));
+    return [&, times](Value*, const Values& carried) {
+      Values next(carried.begin(), carried.begin() + static_cast<std::ptrdiff_t>(num_sums));
+      const Values here(carried.begin() + static_cast<std::ptrdiff_t>(num_sums), carried.end());
+      for (int u = 0; u < times; ++u) {
+        if (ahead) prefetch(emit, emit.at(here[2], u * strides[2], types[2]), operands.a_by_value ? rows : plan.width(), types[2]);
+        next = step(emit, plan, operands, rows, here[0], here[1], u, next);
+      }
+      for (std::size_t i = 0; i < here.size(); ++i) next.push_back(emit.at(here[i], times * strides[i], types[i]));
       return next;
     };
   };
   const int unroll = unrolled(plan, rows);
-  sums.push_back(a);
-  sums.push_back(b);
+  sums.insert(sums.end(), addresses.begin(), addresses.end());
   if (whole || unroll == 1) {
     sums = emit.loop(emit.i64(0), count, unroll, sums, steps(unroll));
   } else {
@@ -50,7 +65,7 @@ Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int
     sums = emit.loop(emit.i64(0), main, unroll, sums, steps(unroll));
     sums = emit.loop(main, count, 1, sums, steps(1));
   }
-  sums.resize(sums.size() - 2);
+  sums.resize(num_sums);
   return sums;
 }
 
@@ -95,8 +110,9 @@ llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
   const TileOperands operands = tile_operands(plan);
   Values sums(static_cast<std::size_t>(rows * plan.vectors), llvm::Constant::getNullValue(emit.floats(plan.lanes)));
   if (plan.problem.op == Op::kUpdate) {
-    sums = run(emit, plan, operands, rows, a, b, count, false, sums);
+    sums = run(emit, plan, operands, rows, a, b, nullptr, count, false, sums);
   } else {
+    const std::int64_t elements = std::int64_t{plan.block.rows} * plan.block.cols;
     const std::int64_t edge = plan.inner_block(), last = plan.inner() / edge, rest = plan.inner() % edge;
     const auto load_int = [&](unsigned index, Value* entry) {
       Value* address = emit.CreateConstGEP1_32(emit.getInt32Ty(), entry, index);
@@ -107,10 +123,13 @@ llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
       Value *inner = load_int(0, entry), *value = load_int(1, entry);
       Value* a_here = emit.at(a, emit.CreateMul(operands.a_by_value ? value : inner, emit.i64(operands.a_block)), operands.a_type);
       Value* b_here = emit.at(b, emit.CreateMul(operands.a_by_value ? inner : value, emit.i64(operands.b_block)), operands.b_type);
-      if (rest == 0) return run(emit, plan, operands, rows, a_here, b_here, emit.i64(edge), true, carried);
+      // The block after a list's last is the next list's first, see BlockLists.
+      Value* next = emit.CreateMul(load_int(3, entry), emit.i64(elements));
+      Value* ahead = operands.a_by_value ? emit.at(a, next, operands.a_type) : emit.at(b, next, operands.b_type);
+      if (rest == 0) return run(emit, plan, operands, rows, a_here, b_here, ahead, emit.i64(edge), true, carried);
       // What the last block holds past the matrix is nobody's.
       Value* steps = emit.CreateSelect(emit.CreateICmpEQ(inner, emit.i64(last)), emit.i64(rest), emit.i64(edge));
-      return run(emit, plan, operands, rows, a_here, b_here, steps, rest % unrolled(plan, rows) == 0, carried);
+      return run(emit, plan, operands, rows, a_here, b_here, ahead, steps, rest % unrolled(plan, rows) == 0, carried);
     });
   }
   for (int r = 0; r < rows; ++r)

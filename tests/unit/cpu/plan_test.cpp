@@ -79,6 +79,7 @@ TEST_CASE("the_lists_hold_every_block_of_an_output_once_in_ascending_order") {
           CHECK(seen.insert(entry.value).second);
         }
       CHECK(static_cast<std::int64_t>(seen.size()) == layout.num_blocks());
+      CHECK(static_cast<std::int64_t>(lists.entries.size()) == layout.num_blocks() + 1);
     }
   }
 }
