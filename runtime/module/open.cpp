@@ -18,10 +18,13 @@ Expected<std::shared_ptr<Device>> open_sim(const Arch& arch) {
   return std::shared_ptr<Device>(sim::SimDevice::create({.arch = arch}));
 }
 
-// "auto": any reason why there is no GPU will do, except one that the caller should hear of (a GPU that is there but fails).
+// "auto": the first GPU, else native code, else (libbsgen-cpu was not built or is not here) the simulated device. What is missing is passed
+// over; a device that is there but fails is something the caller should hear of.
 Expected<std::shared_ptr<Device>> open_first() {
   auto gpu = cuda::open_cuda(0);
   if (gpu.ok() || gpu.status().code() != ErrorCode::kMissing) return gpu;
+  auto cpu = open_cpu();
+  if (cpu.ok() || cpu.status().code() != ErrorCode::kMissing) return cpu;
   return open_sim(Arch{});
 }
 

@@ -76,6 +76,16 @@ class Progress {
   bool shown_ = false;
 };
 
+// "auto" is no cpu where what is asked for is a GPU's kernel or the simulated device's doing.
+Expected<std::shared_ptr<Device>> open_device(const std::string& name, const RunArguments& a) {
+  const bool for_gpus = !a.cuda_file.empty() || !a.ptx_file.empty() || !a.plan.plan_file.empty() || !a.plan.arch.empty() || !a.schedule.empty() ||
+                        !a.trace.empty() || a.profile || !a.gpu.empty() || (a.plan.tier != "auto" && a.plan.tier != "table");
+  if (name != "auto" || !for_gpus) return Device::open(name);
+  auto gpu = Device::open("cuda:0");
+  if (gpu.ok() || gpu.status().code() != ErrorCode::kMissing) return gpu;
+  return Device::open("sim");
+}
+
 // The device as named; a simulated one without an architecture in its name models the one that the plan is for.
 Expected<std::shared_ptr<Device>> device_for(const std::string& name, const PlanRequest& request, std::shared_ptr<Device> device) {
   const bool plain_sim = device->info().kind == "sim" && name.find(':') == std::string::npos;
@@ -185,7 +195,7 @@ Expected<int> run(const RunArguments& a) {
   }
   BSGEN_ASSIGN(const verify::Inputs inputs, verify::parse_inputs(a.inputs));
   const std::string device_name = a.device.empty() ? environment().device : a.device;
-  BSGEN_ASSIGN(std::shared_ptr<Device> device, Device::open(device_name));
+  BSGEN_ASSIGN(std::shared_ptr<Device> device, open_device(device_name, a));
   BSGEN_TRY(check_device(a, *device));
   BSGEN_ASSIGN(const PlanRequest request, resolve(a.plan, device.get()));
   BSGEN_ASSIGN(device, device_for(device_name, request, device));
@@ -240,7 +250,7 @@ void add_run(CLI::App& app, Action& action) {
   const auto group = [](CLI::Option* option, const char* name) { return option->group(name); };
   group(verb->add_option("--tokens", a->tokens, "M, the rows of X; 0 or more")->type_name("M")->required(), "Run");
   group(
-      verb->add_option("--device", a->device, "auto, sim, sim:sm_NN, cpu or cuda:N; default BSGEN_DEVICE, then auto")->type_name("DEVICE"),
+      verb->add_option("--device", a->device, "auto (the first GPU, else cpu), sim, sim:sm_NN, cpu or cuda:N; default BSGEN_DEVICE, then auto")->type_name("DEVICE"),
       "Run");
   group(
       verb->add_option("--cuda", a->cuda_file, "this CUDA in place of the generated one (compile --emit cuda wrote it)")->type_name("FILE"),

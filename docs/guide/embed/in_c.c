@@ -21,7 +21,7 @@ int main(void) {
   bsgen_kernel* kernel = NULL;
   bsgen_problem problem = {.struct_size = sizeof problem, .op = BSGEN_FPROP, .dtype = BSGEN_FP32};
   if (bsgen_layout_from_bits(bits, 2, 2, NULL, &layout)) return failed("layout");
-  if (bsgen_device_open("auto", &device)) return failed("device"); /* the first GPU, else the simulated device */
+  if (bsgen_device_open("auto", &device)) return failed("device"); /* the first GPU, else this processor */
   if (bsgen_engine_create(NULL, &engine)) return failed("engine");
   if (bsgen_engine_get_kernel(engine, layout, &problem, NULL, device, &kernel)) return failed("kernel");
 

@@ -146,6 +146,18 @@ TEST_CASE("a_library_that_is_not_there_is_missing_and_the_way_out_is_named") {
   CHECK(run.err.find("; build bsgen where llvm-19-dev is installed, or take --device sim (BSGEN_DEVICE=sim)") != std::string::npos);
 }
 
+TEST_CASE("auto_is_cpu_unless_a_gpus_kernel_is_asked_for") {
+  if (void* driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)) BSGEN_SKIP("this machine has a CUDA driver");
+  NEEDS_CPU();
+  const std::string run = "run full:2x2 --block 32 --dtype fp32 --tokens 3 --device auto ";
+  CHECK(test::run_tool(run).out.find("cpu") != std::string::npos);
+  CHECK(test::run_tool(run, "BSGEN_CPU_LIBRARY=/nowhere/libbsgen-cpu.so").out.find("cpu") == std::string::npos);
+  for (const char* more : {"--arch sm_90", "--tier unrolled", "--schedule early,late"}) {
+    INFO(more);
+    CHECK(test::run_tool(run + more).err.find("cpu") == std::string::npos);
+  }
+}
+
 TEST_CASE("what_is_for_gpus_is_refused_by_name") {
   NEEDS_CPU();
   const std::string run = "run full:2x2 --block 32 --dtype fp32 --tokens 3 --device cpu ";
