@@ -15,6 +15,7 @@
 #include <mutex>
 
 #include "runtime/cpu/llvm/parts.h"
+#include "runtime/cpu/llvm/versions.h"
 
 namespace bsgen::cpu {
 namespace {
@@ -32,7 +33,7 @@ Expected<std::unique_ptr<llvm::TargetMachine>> target_machine(const CpuPlan& pla
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // every fused multiply-add is written as one
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(triple, plan.machine.cpu, plan.machine.features, options, llvm::Reloc::PIC_,
-                                                                           llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default, true));
+                                                                           llvm::CodeModel::Small, kOptimise, true));
   if (!machine) return Status(ErrorCode::kMissing, fmt::format("cpu: LLVM makes no code for {} {}", triple, plan.machine.cpu));
   return machine;
 }
@@ -72,7 +73,7 @@ Expected<std::string> compile_plan(const CpuPlan& plan, BsgenCpuForm form) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
-  const auto type = form == kBsgenCpuAssembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
+  const auto type = form == kBsgenCpuAssembly ? kAssemblyFile : kObjectFile;
   if (machine->addPassesToEmitFile(passes, stream, nullptr, type)) return Status(ErrorCode::kMissing, "cpu: LLVM emits no objects for this machine");
   passes.run(module);
   return std::string(bytes.begin(), bytes.end());

@@ -1,6 +1,5 @@
 // The library's table of functions: Status and std::string on this side, plain C on the other. Nothing is thrown across.
 #include <fmt/format.h>
-#include <llvm/Config/llvm-config.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/Support/MemoryBuffer.h>
 #include <llvm/TargetParser/Host.h>
@@ -12,6 +11,7 @@
 
 #include "runtime/cpu/llvm/api.h"
 #include "runtime/cpu/llvm/compile.h"
+#include "runtime/cpu/llvm/versions.h"
 
 namespace bsgen::cpu {
 namespace {
@@ -31,7 +31,7 @@ int host(BsgenCpuBuffer* cpu, BsgenCpuBuffer* features) {
   try {
     put(cpu, llvm::sys::getHostCPUName().str());
     std::map<std::string, bool> sorted;
-    for (const auto& each : llvm::sys::getHostCPUFeatures()) sorted[each.getKey().str()] = each.getValue();
+    for (const auto& each : host_features()) sorted[each.getKey().str()] = each.getValue();
     std::string text;
     for (const auto& [name, has] : sorted) text += fmt::format("{}{}{}", text.empty() ? "" : ",", has ? '+' : '-', name);
     put(features, text);

@@ -147,7 +147,7 @@ TEST_CASE("a_library_that_is_not_there_is_missing_and_the_way_out_is_named") {
 }
 
 TEST_CASE("auto_is_cpu_unless_a_gpus_kernel_is_asked_for") {
-  if (void* driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)) BSGEN_SKIP("this machine has a CUDA driver");
+  if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL) != nullptr) BSGEN_SKIP("this machine has a CUDA driver");
   NEEDS_CPU();
   const std::string run = "run full:2x2 --block 32 --dtype fp32 --tokens 3 --device auto ";
   CHECK(test::run_tool(run).out.find("cpu") != std::string::npos);
