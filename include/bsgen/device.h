@@ -66,8 +66,8 @@ struct LaunchConfig {
 
 class Device : public std::enable_shared_from_this<Device> {
  public:
-  // "auto", "sim", "sim:sm_90" (the architecture to model), "cpu", "cpu:avx2", "cpu:portable" (code for
-  // lesser machines; include/bsgen/cpu.h has more options), "cuda", "cuda:N".
+  // "auto" (the first GPU, else cpu, else sim), "sim", "sim:sm_90" (the architecture to model), "cpu", "cpu:avx2",
+  // "cpu:portable" (code for lesser machines; include/bsgen/cpu.h has more options), "cuda", "cuda:N".
   static Expected<std::shared_ptr<Device>> open(std::string_view name);
 
   virtual ~Device() = default;

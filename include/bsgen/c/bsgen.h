@@ -165,7 +165,7 @@ BSGEN_API bsgen_status bsgen_emit(const bsgen_layout* layout, const bsgen_proble
 
 typedef struct bsgen_device bsgen_device;
 
-/* "auto", "cuda:N", "sim", "sim:sm_90". NULL: "auto". */
+/* "auto" (the first GPU, else cpu, else sim), "cuda:N", "cpu", "sim", "sim:sm_90". NULL: "auto". */
 BSGEN_API bsgen_status bsgen_device_open(const char* name, bsgen_device** device);
 
 typedef struct bsgen_device_info {
