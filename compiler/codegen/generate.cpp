@@ -64,11 +64,9 @@ std::string unrolled_body(const KernelPlan& plan, const plan::Schedule& schedule
   const bool update = plan.problem.op == Op::kUpdate;
   std::string cases;
   for (std::size_t p = 0; p < schedule.panels.size(); ++p)
-    cases += fmt::format("    case {0}: return bsgen::dev::{1}<Params<{0}>>(args, Schedule<{0}>::panel(0, 0){2});\n", p, update ? "sdd_panel" : "dds_panel",
-                         update ? "" : ", token_tile");
-  if (update) return fmt::format("  switch (blockIdx.x) {{\n{}  }}\n", cases);
-  return fmt::format("  const int token_tile = static_cast<int>(blockIdx.x) / {0};\n  switch (blockIdx.x % {0}) {{\n{1}  }}\n",
-                     std::max<std::size_t>(1, schedule.panels.size()), cases);
+    cases += fmt::format("    case {}: return bsgen::dev::{}<Params<{}>>(args);\n", p, update ? "sdd" : "dds", p);
+  const std::string panel = update ? "blockIdx.x" : fmt::format("blockIdx.x % {}", std::max<std::size_t>(1, schedule.panels.size()));
+  return fmt::format("  switch ({}) {{\n{}  }}\n", panel, cases);
 }
 
 }  // namespace

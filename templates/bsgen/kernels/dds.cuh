@@ -8,7 +8,6 @@
 #pragma once
 
 #include <bsgen/common/types.cuh>
-#include <bsgen/kernels/dds_pipeline.cuh>
 #include <bsgen/ptx/copy.cuh>
 #include <bsgen/schedule/entries.cuh>
 #include <bsgen/tile/copy.cuh>
@@ -58,6 +57,13 @@ struct DdsGeometry {
   enum : int { kBytesB = P::kSlicesPerStage * P::kPanel * TileB::kBytes };
   enum : int { kStageBytes = kBytesA + kBytesB };
 
+  using ViewA = TileView<TileA, P::kTokensContiguous, kBytes>;
+  using ViewB = TileView<TileB, !P::kTransposed, kBytes>;
+  using CopyA = TileCopy<TileA, P::kSlicesPerStage, P::kAlign, kThreads, kBytes>;
+  using CopyB = TileCopy<TileB, P::kSlicesPerStage * P::kPanel, P::kAlign, kThreads, kBytes>;
+  enum : int { kBlockBytes = P::kBlockK * P::kBlockN * kBytes };
+  enum : int { kBlockPitch = (P::kTransposed ? P::kBlockK : P::kBlockN) * kBytes };  // a row of a value block
+
   using Work = Entries<typename P::Schedule, P::kSlicesPerStage, kSlicesPerBlock, P::kNumStages, kThreads>;
 
   enum : int { kStagingColumns = kWarpTileN < 32 ? kWarpTileN : 32 };
@@ -68,285 +74,265 @@ struct DdsGeometry {
   enum : int { kSharedBytes = kPipelineBytes > kStagingBytes ? kPipelineBytes : kStagingBytes };
 };
 
-// Whatever does not change from stage to stage is computed once, here: the optimiser has little left to find, which is most of the
-// time from a request to its kernel.
+// Where row and byte of an activation tile that begins at contraction element 0 come from. `activations`: of the panel's head.
 template <class P>
-struct Dds {
+__device__ __forceinline__ CopySource activation(const u64& activations, const i64& row_bytes, const int& tokens, const int& token0, const u32& row, const u32& byte) {
+  enum : int { kBytes = P::Value::kBytes };
+  const int k = P::kTokensContiguous ? row : byte / kBytes, m = token0 + (P::kTokensContiguous ? byte / kBytes : row);
+  const u64 address = activations + (P::kTokensContiguous ? k : m) * row_bytes + (P::kTokensContiguous ? m : k) * kBytes;
+  const int features = P::kContraction > 0 ? P::kContraction - k : kNoLimit;
+  return {address, P::kTokensContiguous ? tokens - m : features, P::kTokensContiguous ? features : tokens - m};
+}
+
+// An aligned pair of 8-wide blocks is two tiles of half the rows (fprop) or half the row length (bprop) each. Copies the halves of
+// one stage that exist. value(tile, half): the value block, or -1.
+template <class P, class Value>
+__device__ __forceinline__ void copy_pairs(u32 thread, u32 to, u64 values, const Value& value) {
   using G = DdsGeometry<P>;
-  using Value = typename P::Value;
-  using Out = typename P::Out;
-  using M = Multiply<Value>;
-  using Work = typename G::Work;
-  using TileA = typename G::TileA;
-  using TileB = typename G::TileB;
-  using CopyA = TileCopy<TileA, P::kSlicesPerStage, P::kAlign, G::kThreads, G::kBytes>;
-  using CopyB = TileCopy<TileB, P::kSlicesPerStage * P::kPanel, P::kAlign, G::kThreads, G::kBytes>;
-  enum : bool { kPromote = P::kPromote > 0, kFeaturesContiguous = !P::kTokensContiguous };
-  enum : int {
-    kBlockBytes = P::kBlockK * P::kBlockN * G::kBytes,
-    kBlockPitch = (P::kTransposed ? P::kBlockK : P::kBlockN) * G::kBytes,  // a row of a value block
-  };
-
-  // A stage's number, its buffer and its slot in the ring of records.
-  struct Position {
-    u32 stage, buffer, slot;
-  };
-
-  const Operand& in;
-  const Operand& out;
-  u64 values;
-  int tokens;
-  u32 shared, thread, lane, warp_m, warp_n;
-  int token0;
-  Panel panel;
-  Work work;
-  int num_stages;
-  CopyA copy_a;
-  CopyB copy_b;
-  i64 row_bytes;        // of the activations
-  CopySource source_a;  // where this thread's activations of contraction group 0 come from (CopyA::kFixed)
-  u64 source_b;         // the same of value block 0 (CopyB::kFixed)
-  Place place_a, place_b;
-
-  float acc[G::kTilesM][G::kTilesN][4];
-
-  template <class A>
-  __device__ __forceinline__ Dds(const A& args, u32 shared_, const Panel& panel_, int token_tile)
-      : in(P::kTransposed ? args.y : args.x), out(P::kTransposed ? args.x : args.y), values(args.w.data), tokens(args.tokens),
-        shared(shared_), thread(threadIdx.x), lane(thread % 32), warp_m(thread / 32 % P::kWarpsM), warp_n(P::kWarpsN == 1 ? 0 : thread / 32 / P::kWarpsM),
-        token0(token_tile * P::kTileM), panel(panel_),
-        work(shared_ + P::kNumStages * G::kStageBytes, args.table, args.num_panels, panel_, thread),
-        num_stages(G::kSlicesPerBlock > 1 ? panel_.count * G::kSlicesPerBlock
-                                          : (panel_.count + P::kSlicesPerStage - 1) / P::kSlicesPerStage),
-        copy_a(thread), copy_b(thread), row_bytes(in.leading_dimension * G::kBytes), source_a(activation(copy_a.row, copy_a.byte)),
-        source_b(values + copy_b.row * kBlockPitch + copy_b.byte) {
-    const Lane a = M::template place_a<P::kTokensContiguous>(lane), b = M::template place_b<!P::kTransposed, G::kTilesPerBlock>(lane);
-    const u32 a_index = warp_m * G::kWarpTileM + a.index, b_index = warp_n * G::kWarpTileN % P::kBlockN + b.index;
-    place_a = P::kTokensContiguous ? TileA::place(a.k, a_index * G::kBytes) : TileA::place(a_index, a.k * G::kBytes);
-    place_b = P::kTransposed ? TileB::place(b_index, b.k * G::kBytes) : TileB::place(b.k, b_index * G::kBytes);
-#pragma unroll
-    for (int m = 0; m < G::kTilesM; ++m)
-#pragma unroll
-      for (int n = 0; n < G::kTilesN; ++n)
-#pragma unroll
-        for (int i = 0; i < 4; ++i) acc[m][n][i] = 0.0f;
-  }
-
-  static __device__ __forceinline__ u32 slice_of(u32 stage) { return stage % G::kSlicesPerBlock; }
-
-  // Row and byte of an activation tile that begins at contraction element 0.
-  __device__ __forceinline__ CopySource activation(u32 row, u32 byte) const {
-    const int k = P::kTokensContiguous ? row : byte / G::kBytes, m = token0 + (P::kTokensContiguous ? byte / G::kBytes : row);
-    const u64 address = in.data + static_cast<u64>(panel.head) * in.head_stride * G::kBytes + (P::kTokensContiguous ? k : m) * row_bytes +
-                        (P::kTokensContiguous ? m : k) * G::kBytes;
-    const int features = P::kContraction > 0 ? P::kContraction - k : kNoLimit;
-    return {address, P::kTokensContiguous ? tokens - m : features, P::kTokensContiguous ? features : tokens - m};
-  }
-
-  // Activations of one stage. Tokens past M and features past the matrix are zero-filled.
-  __device__ __forceinline__ void load_activations(const Position& at) const {
-    copy_a.run(
-        thread, at.buffer, row_bytes, [&](int s) { return P::kSlicesPerStage == 1 || work.exists(at.stage, s); },
-        [&](int s, u32 row, u32 byte) {
-          const int k = work.group(at.stage, at.slot, s) * G::kGroup + slice_of(at.stage) * P::kSlice;
-          CopySource source = CopyA::kFixed ? source_a : activation(row, byte);
-          source.address += P::kTokensContiguous ? k * row_bytes : static_cast<i64>(k) * G::kBytes;
-          if constexpr (P::kContraction > 0) (P::kTokensContiguous ? source.rows : source.elements) -= k;
-          return source;
-        });
-  }
-
-  // The value blocks that exist. Blocks are whole in memory: nothing to guard.
-  __device__ __forceinline__ void load_values(const Position& at) const {
-    // An aligned pair of 8-wide blocks: two tiles of half the rows (fprop) or half the row length (bprop) each.
-    if constexpr (G::kBlocksPerSlice == 1) {
-      copy_b.run(
-          thread, at.buffer + G::kBytesA, kBlockPitch, [&](int tile) { return exists(at, tile, 0); },
-          [&](int tile, u32 row, u32 byte) {
-            const int value = work.value(at.stage, at.slot, tile / P::kPanel, tile % P::kPanel);
-            const u32 first = slice_of(at.stage) * (P::kTransposed ? P::kSlice * G::kBytes : P::kSlice * kBlockPitch);
-            const u64 source = CopyB::kFixed ? source_b : values + row * kBlockPitch + byte;
-            return CopySource{source + static_cast<u64>(value) * kBlockBytes + first, kNoLimit, kNoLimit};
-          });
-    } else {
-      enum : int { kUnit = P::kAlign, kUnitsPerHalf = kBlockBytes / kUnit };  // a half is one whole block, contiguous in memory
+  enum : int { kUnit = P::kAlign, kUnitsPerHalf = G::kBlockBytes / kUnit };  // a half is one whole block, contiguous in memory
 #pragma unroll 1
-      for (u32 u = thread; u < 2 * kUnitsPerHalf * P::kPanel * P::kSlicesPerStage; u += G::kThreads) {
-        const u32 tile = u / (2 * kUnitsPerHalf), half = u / kUnitsPerHalf % 2, offset = u % kUnitsPerHalf * kUnit;
-        if (!exists(at, tile, half)) continue;
-        const int value = work.value(at.stage, at.slot, tile / P::kPanel, tile % P::kPanel * 2 + half);
-        const u32 row = offset / kBlockPitch + (P::kTransposed ? 0 : half * P::kBlockK);
-        const u32 byte = offset % kBlockPitch + (P::kTransposed ? half * kBlockPitch : 0);
-        ptx::copy<kUnit>(at.buffer + G::kBytesA + tile * TileB::kBytes + TileB::offset(row, byte),
-                         values + static_cast<u64>(value) * kBlockBytes + offset, kUnit);
-      }
-    }
+  for (u32 u = thread; u < 2 * kUnitsPerHalf * P::kPanel * P::kSlicesPerStage; u += G::kThreads) {
+    const u32 tile = u / (2 * kUnitsPerHalf), half = u / kUnitsPerHalf % 2, offset = u % kUnitsPerHalf * kUnit;
+    const int block = value(tile, half);
+    if (block < 0) continue;
+    const u32 row = offset / G::kBlockPitch + (P::kTransposed ? 0 : half * P::kBlockK);
+    const u32 byte = offset % G::kBlockPitch + (P::kTransposed ? half * G::kBlockPitch : 0);
+    ptx::copy<kUnit>(to + tile * G::TileB::kBytes + G::TileB::offset(row, byte),
+                     values + static_cast<u64>(block) * G::kBlockBytes + offset, kUnit);
   }
-  __device__ __forceinline__ bool exists(const Position& at, u32 tile, u32 half) const {
-    const u32 s = tile / P::kPanel;
-    if (P::kSlicesPerStage > 1 && !work.exists(at.stage, s)) return false;
-    return (P::kPanel == 1 && G::kBlocksPerSlice == 1) || work.value(at.stage, at.slot, s, tile % P::kPanel * G::kBlocksPerSlice + half) >= 0;
-  }
+}
 
-  // Which blocks of slice `s` are there for this warp: a bit per block, or per half of a pair.
-  __device__ __forceinline__ u32 present(const Position& at, u32 s) const {
-    if (P::kSlicesPerStage > 1 && !work.exists(at.stage, s)) return 0;
-    if constexpr (P::kPanel * G::kBlocksPerSlice == 1) return 1;
-    const u32 mask = work.mask(at.stage, at.slot, s) >> (first_block() * G::kBlocksPerSlice);
-    enum : int { kBits = G::kWarpBlocks * G::kBlocksPerSlice };
-    return kBits < 32 ? mask & ((1u << kBits % 32) - 1) : mask;
-  }
-  __device__ __forceinline__ u32 first_block() const { return warp_n * G::kWarpTileN / P::kBlockN; }
-
-  // One step of slice `s` of a stage: kStep contraction elements from `k` into the accumulators.
-  __device__ __forceinline__ void multiply(const Position& at, u32 s, u32 k, u32 mask, float (&sum)[kPromote ? G::kTilesM : 1][G::kTilesN][4],
-                                           int (&pending)[G::kWarpBlocks]) {
-    const u32 tile_a = at.buffer + s * TileA::kBytes;
-    const u32 tile_b = at.buffer + G::kBytesA + (s * P::kPanel + first_block()) * TileB::kBytes;
-    const auto at_a = [&](u32 m, u32 kk) {
-      return tile_a + (P::kTokensContiguous ? TileA::offset(place_a, kk, m * G::kBytes) : TileA::offset(place_a, m, kk * G::kBytes));
-    };
-    typename M::A a[G::kTilesM];
-#pragma unroll
-    for (int m = 0; m < G::kTilesM; ++m) M::template load_a<P::kTokensContiguous>(a[m], at_a, m * 16, k);
-#pragma unroll
-    for (int n = 0; n < G::kWarpBlocks; ++n) {
-      const auto at_b = [&](u32 i, u32 kk) {
-        return tile_b + n * TileB::kBytes + (P::kTransposed ? TileB::offset(place_b, i, kk * G::kBytes) : TileB::offset(place_b, kk, i * G::kBytes));
-      };
-      const u32 bits = mask >> (n * G::kBlocksPerSlice) & ((1u << G::kBlocksPerSlice) - 1);
-      if (bits == (1u << G::kBlocksPerSlice) - 1)
-        M::template step<!P::kTransposed, G::kTilesM, G::kTilesPerBlock>(acc, n * G::kTilesPerBlock, a, at_b, k);
-      else if constexpr (G::kBlocksPerSlice == 2) {
-        if (bits != 0) M::template half_step<!P::kTransposed, G::kTilesM, G::kTilesPerBlock>(acc, n * G::kTilesPerBlock, a, at_b, k, bits >> 1);
-      }
-      if constexpr (kPromote) {
-        if (bits == 0) continue;
-        pending[n] += M::kStep;
-        if (pending[n] >= P::kPromote && k == P::kSlice - M::kStep) promote(sum, n, pending[n]);
-      }
-    }
-  }
-
-  // Adds the tensor core's short sum to the fp32 one and starts anew: the tensor core truncates where fp32 rounds.
-  __device__ __forceinline__ void promote(float (&sum)[kPromote ? G::kTilesM : 1][G::kTilesN][4], int block, int& pending) {
-    pending = 0;
-#pragma unroll
-    for (int m = 0; m < G::kTilesM; ++m)
-#pragma unroll
-      for (int n = block * G::kTilesPerBlock; n < (block + 1) * G::kTilesPerBlock; ++n)
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          sum[m][n][i] = __fadd_rn(sum[m][n][i], acc[m][n][i]);
-          acc[m][n][i] = 0.0f;
-        }
-  }
-
-  // Epilogue and stores, run by run.
-  template <class A>
-  __device__ __forceinline__ void store(const A& args) const {
-    using S = typename G::Stage;
-    enum : int { kRunLength = Run<Out>::kLength, kRunsPerRow = S::kLength / kRunLength };
-    enum : bool { kPartial = P::kTokensContiguous || P::kOutputs > 0 };  // a run may end inside
-    const u32 base = shared + thread / 32 * S::kBytes;
-    const u64 head = static_cast<u64>(panel.head);
-    const int warp_token0 = token0 + warp_m * G::kWarpTileM;
-    const int warp_column0 = panel.out_block * P::kBlockN + warp_n * G::kWarpTileN;
-    const u64 to = out.data + head * out.head_stride * Out::kBytes;
-    const Place place = S::place(base, lane);
-#pragma unroll
-    for (int c = 0; c < G::kWarpTileN / S::kColumns; ++c) {
-      if (c > 0) __syncwarp();
-#pragma unroll
-      for (int m = 0; m < G::kTilesM; ++m)
-#pragma unroll
-        for (int n = 0; n < S::kColumns / 8; ++n) S::put(place, m, n, acc[m][c * (S::kColumns / 8) + n]);
-      __syncwarp();
-#pragma unroll 1
-      for (u32 r = lane; r < S::kRows * kRunsPerRow; r += 32) {
-        const u32 row = r / kRunsPerRow, first = r % kRunsPerRow * kRunLength;
-        float v[kRunLength];
-        S::get(base, row, first, v);
-        const int m = warp_token0 + (P::kTokensContiguous ? first : row);
-        const int n = warp_column0 + c * S::kColumns + (P::kTokensContiguous ? S::output_row(row) : first);
-        int valid = P::kTokensContiguous ? tokens - m : kRunLength;
-        if (!P::kTokensContiguous && m >= tokens) valid = 0;
-        if constexpr (P::kOutputs > 0) {
-          if (P::kTokensContiguous) valid = n < P::kOutputs ? valid : 0;
-          else valid = min_of(valid, P::kOutputs - n);
-        }
-        if (valid <= 0) continue;
-        const i64 element = (P::kTokensContiguous ? n : m) * out.leading_dimension + (P::kTokensContiguous ? m : n);
-        P::Epilogue::template run<Out, P::kOutAlign, P::kTokensContiguous, kPartial>(args, head, m, n, valid, v);
-        store_run<Out, P::kOutAlign, kPartial>(to + element * Out::kBytes, valid, v);
-      }
-    }
-  }
-};
-
-// The kernel: `panel` of token tile `token_tile`.
+// The kernel: one panel of one token tile. It is one function, without state in objects and without lambdas on the usual way, and
+// what does not change from stage to stage is computed once: NVRTC's time is most of the time from a request to its kernel, and
+// every function that it inlines costs as much as two statements.
 template <class P, class A>
-__device__ __forceinline__ void dds_panel(const A& args, const Panel& panel, int token_tile) {
+__device__ __forceinline__ void dds(const A& args) {
   extern __shared__ __align__(128) unsigned char bsgen_shared[];
   using G = DdsGeometry<P>;
+  using Out = typename P::Out;
+  using M = Multiply<typename P::Value>;
+  using TileA = typename G::TileA;
+  using TileB = typename G::TileB;
+  using CopyA = typename G::CopyA;
+  using CopyB = typename G::CopyB;
+  using Work = typename G::Work;
+  enum : bool { kPromote = P::kPromote > 0 };
   static_assert(G::kSharedBytes == P::kSharedBytes, "Params: kSharedBytes differs from what the tile needs");
-  const u32 shared = ptx::shared_address(bsgen_shared);
-  Dds<P> cta(args, shared, panel, token_tile);
-  float sum[Dds<P>::kPromote ? G::kTilesM : 1][G::kTilesN][4] = {};
+
+  // The cta's share, and the warp's.
+  const int index = static_cast<int>(blockIdx.x) % args.num_panels, token0 = static_cast<int>(blockIdx.x) / args.num_panels * P::kTileM;
+  const Panel panel = P::Schedule::panel(args.table, index);
+  const Operand& in = P::kTransposed ? args.y : args.x;
+  const Operand& out = P::kTransposed ? args.x : args.y;
+  const u32 shared = ptx::shared_address(bsgen_shared), thread = threadIdx.x, lane = thread % 32;
+  const u32 warp_m = thread / 32 % P::kWarpsM, warp_n = P::kWarpsN == 1 ? 0 : thread / 32 / P::kWarpsM;
+  const u32 first_block = warp_n * G::kWarpTileN / P::kBlockN;  // of the warp's output blocks
+  const Work work(shared + P::kNumStages * G::kStageBytes, args.table, args.num_panels, panel);
+  const int num_stages = G::kSlicesPerBlock > 1 ? panel.count * G::kSlicesPerBlock : (panel.count + P::kSlicesPerStage - 1) / P::kSlicesPerStage;
+
+  // What this thread copies (kFixed): from the activations of contraction element 0 and from value block 0.
+  const CopyA copy_a(thread);
+  const CopyB copy_b(thread);
+  const i64 row_bytes = in.leading_dimension * G::kBytes;
+  const u64 activations = in.data + static_cast<u64>(panel.head) * in.head_stride * G::kBytes;
+  const CopySource source_a = activation<P>(activations, row_bytes, args.tokens, token0, copy_a.row, copy_a.byte);
+  const u64 source_b = args.w.data + copy_b.row * G::kBlockPitch + copy_b.byte;
+
+  // What this lane reads of a stage.
+  const Lane lane_a = M::template place_a<P::kTokensContiguous>(lane), lane_b = M::template place_b<!P::kTransposed, G::kTilesPerBlock>(lane);
+  const u32 index_a = warp_m * G::kWarpTileM + lane_a.index, index_b = warp_n * G::kWarpTileN % P::kBlockN + lane_b.index;
+  const Place place_a = P::kTokensContiguous ? TileA::place(lane_a.k, index_a * G::kBytes) : TileA::place(index_a, lane_a.k * G::kBytes);
+  const Place place_b = P::kTransposed ? TileB::place(index_b, lane_b.k * G::kBytes) : TileB::place(lane_b.k, index_b * G::kBytes);
+
+  float acc[G::kTilesM][G::kTilesN][4];
+#pragma unroll
+  for (int m = 0; m < G::kTilesM; ++m)
+#pragma unroll
+    for (int n = 0; n < G::kTilesN; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i) acc[m][n][i] = 0.0f;
+  // kPromote: the tensor core truncates where fp32 rounds, so its sums are kept short (`pending` contraction elements) and added here.
+  float sum[kPromote ? G::kTilesM : 1][G::kTilesN][4] = {};
   int pending[G::kWarpBlocks] = {};
 
-  if constexpr (Dds<P>::Work::kAhead > 0) {
-    cta.work.fill();
+  // The first records of the schedule.
+  if constexpr (Work::kAhead > 0) {
+    enum : int { kUnits = Work::kAhead * Work::kUnits };
+    if constexpr (kUnits <= G::kThreads) {
+      if (thread < kUnits) work.copy(thread / Work::kUnits, work.ring + thread / Work::kUnits * Work::kSlotBytes, thread % Work::kUnits);
+    } else {
+#pragma unroll 1
+      for (u32 u = thread; u < kUnits; u += G::kThreads) work.copy(u / Work::kUnits, work.ring + u / Work::kUnits * Work::kSlotBytes, u % Work::kUnits);
+    }
     ptx::cp_async_commit();
     ptx::cp_async_wait<0>();
     __syncthreads();
   }
-  Pipeline<P> pipe(cta, shared);
-  if constexpr (P::Schedule::kUnroll > 1) {
+
+  // Each stage has a buffer and, in tier `table`, a slot in the ring of records. `stage` is the one that is multiplied, negative while
+  // the pipeline is being filled; kNumStages - 1 stages on is the one that is loaded, as much again the one whose records are.
+  const u32 last_buffer = shared + (P::kNumStages - 1) * G::kStageBytes;
+  u32 filled = shared, used = shared, fill_slot = work.ring, use_slot = work.ring, ahead_slot = work.ring + Work::kAhead * Work::kSlotBytes;
 #pragma unroll P::Schedule::kUnroll
-    for (; pipe.stage < cta.num_stages; ++pipe.stage) {
-      pipe.begin_stage(cta);
-      if (pipe.stage < 0) continue;
-#pragma unroll 1
-      for (u32 step = 0; step < G::kSteps; ++step) pipe.multiply(cta, pipe.stage, step, sum, pending);
-      pipe.end_stage(cta);
-    }
-    __syncthreads();  // the pipeline's buffers become the staging area
-  } else {
-    // One loop over all steps of all stages (and a stage more, whose barrier makes the buffers the staging area): every further loop or branch around the accumulators would cost a move of each of
-    // them, in compile time if not in code.
-    u32 step = 0;
-#pragma unroll 1
-    for (;;) {
-      if (step == 0) {
-#pragma unroll 1
-        do {  // the first time fills the pipeline
-          pipe.begin_stage(cta);
-        } while (++pipe.stage <= 0);
-        if (pipe.stage > cta.num_stages) break;
-      }
-      pipe.multiply(cta, pipe.stage - 1, step, sum, pending);
-      if (++step == G::kSteps) {
-        step = 0;
-        pipe.end_stage(cta);
+  for (int stage = 1 - P::kNumStages; stage < num_stages; ++stage) {
+    if (stage >= 0) {
+      ptx::cp_async_wait<P::kNumStages - 2>();
+      __syncthreads();  // the stage has landed for all, and nobody reads the buffer that is filled next
+      if constexpr (Work::kAhead > 0) {
+        if (thread < Work::kUnits) work.copy(stage + Work::kAhead, ahead_slot, thread);
+        ahead_slot = work.next_slot(ahead_slot);
       }
     }
+
+    const int next = stage + P::kNumStages - 1;
+    if (next < num_stages) {
+      const u32 part = static_cast<u32>(next) % G::kSlicesPerBlock;  // which slice of its block
+      // Activations. Tokens past M and features past the matrix are zero-filled.
+      if constexpr (CopyA::kFixed) {
+#pragma unroll CopyA::kUnrollRounds
+        for (int round = 0; round < CopyA::kRounds; ++round) {
+          const u32 s = copy_a.tile + round * CopyA::kTilesPerPass;
+          if (P::kSlicesPerStage > 1 && ((CopyA::kUneven && s >= P::kSlicesPerStage) || !work.exists(next, s))) continue;
+          const int k = work.group(next, fill_slot, s) * G::kGroup + part * P::kSlice, features = P::kContraction > 0 ? k : 0;
+          copy_a.walk(filled + s * TileA::kBytes, source_a.address + (P::kTokensContiguous ? k * row_bytes : static_cast<i64>(k) * G::kBytes), row_bytes,
+                      source_a.rows - (P::kTokensContiguous ? features : 0), CopyA::valid_bytes(source_a.elements - (P::kTokensContiguous ? 0 : features)));
+        }
+      } else {
+        CopyA::each(
+            thread, filled, [&](u32 s) { return P::kSlicesPerStage == 1 || work.exists(next, s); },
+            [&](u32 s, u32 row, u32 byte) {
+              const int k = work.group(next, fill_slot, s) * G::kGroup + part * P::kSlice;
+              CopySource from = activation<P>(activations, row_bytes, args.tokens, token0, row, byte);
+              from.address += P::kTokensContiguous ? k * row_bytes : static_cast<i64>(k) * G::kBytes;
+              if constexpr (P::kContraction > 0) (P::kTokensContiguous ? from.rows : from.elements) -= k;
+              return from;
+            });
+      }
+      // The value blocks that exist. Blocks are whole in memory: nothing to guard.
+      const u32 to = filled + G::kBytesA, first = part * (P::kTransposed ? P::kSlice * G::kBytes : P::kSlice * G::kBlockPitch);
+      if constexpr (G::kBlocksPerSlice == 2) {
+        copy_pairs<P>(thread, to, args.w.data, [&](u32 tile, u32 half) {
+          const u32 s = tile / P::kPanel;
+          return P::kSlicesPerStage == 1 || work.exists(next, s) ? work.value(next, fill_slot, s, tile % P::kPanel * 2 + half) : -1;
+        });
+      } else if constexpr (CopyB::kFixed) {
+#pragma unroll CopyB::kUnrollRounds
+        for (int round = 0; round < CopyB::kRounds; ++round) {
+          const u32 tile = copy_b.tile + round * CopyB::kTilesPerPass, s = tile / P::kPanel;
+          if (CopyB::kUneven && tile >= P::kPanel * P::kSlicesPerStage) continue;
+          if (P::kSlicesPerStage > 1 && !work.exists(next, s)) continue;
+          const int block = work.value(next, fill_slot, s, tile % P::kPanel);
+          if (P::kPanel > 1 && block < 0) continue;
+          copy_b.walk(to + tile * TileB::kBytes, source_b + static_cast<u64>(block) * G::kBlockBytes + first, G::kBlockPitch, kNoLimit, 16);
+        }
+      } else {
+        CopyB::each(
+            thread, to,
+            [&](u32 tile) {
+              const u32 s = tile / P::kPanel;
+              return (P::kSlicesPerStage == 1 || work.exists(next, s)) && (P::kPanel == 1 || work.value(next, fill_slot, s, tile % P::kPanel) >= 0);
+            },
+            [&](u32 tile, u32 row, u32 byte) {
+              const int block = work.value(next, fill_slot, tile / P::kPanel, tile % P::kPanel);
+              return CopySource{args.w.data + static_cast<u64>(block) * G::kBlockBytes + first + row * G::kBlockPitch + byte, kNoLimit, kNoLimit};
+            });
+      }
+      filled = filled == last_buffer ? shared : filled + G::kStageBytes;
+      fill_slot = work.next_slot(fill_slot);
+    }
+    ptx::cp_async_commit();
+    if (stage < 0) continue;
+
+    u32 present = 1;  // a bit per block of the warp that the slice has, or per half of a pair
+#pragma unroll 1
+    for (u32 step = 0; step < G::kSteps; ++step) {
+      const u32 s = step / G::kStepsPerSlice, k = step % G::kStepsPerSlice * M::kStep;
+      if constexpr (P::kPanel * G::kBlocksPerSlice * P::kSlicesPerStage > 1) {
+        enum : int { kBits = G::kWarpBlocks * G::kBlocksPerSlice };
+        if (k == 0) {
+          present = P::kSlicesPerStage == 1 || work.exists(stage, s);
+          if (P::kPanel * G::kBlocksPerSlice > 1 && present != 0)
+            present = work.mask(stage, use_slot, s) >> (first_block * G::kBlocksPerSlice) & (kBits < 32 ? (1u << kBits % 32) - 1 : ~0u);
+        }
+        if (present == 0) continue;
+      }
+      const Place at_a{used + s * TileA::kBytes + place_a.row, place_a.byte};
+      typename M::A a[G::kTilesM];
+#pragma unroll
+      for (int m = 0; m < G::kTilesM; ++m) M::template load_a<typename G::ViewA>(a[m], at_a, m * 16, k);
+#pragma unroll
+      for (int n = 0; n < G::kWarpBlocks; ++n) {
+        const Place at_b{used + G::kBytesA + (s * P::kPanel + first_block + n) * TileB::kBytes + place_b.row, place_b.byte};
+        const u32 bits = present >> (n * G::kBlocksPerSlice) & ((1u << G::kBlocksPerSlice) - 1);
+        if (bits == (1u << G::kBlocksPerSlice) - 1)
+          M::template step<typename G::ViewB, G::kTilesM, G::kTilesPerBlock>(acc, n * G::kTilesPerBlock, a, at_b, k);
+        else if constexpr (G::kBlocksPerSlice == 2) {
+          if (bits != 0) M::template half_step<typename G::ViewB, G::kTilesM, G::kTilesPerBlock>(acc, n * G::kTilesPerBlock, a, at_b, k, bits >> 1);
+        }
+        if constexpr (kPromote) {
+          if (bits == 0) continue;
+          pending[n] += M::kStep;
+          if (pending[n] < P::kPromote || k != P::kSlice - M::kStep) continue;
+          pending[n] = 0;
+#pragma unroll
+          for (int m = 0; m < G::kTilesM; ++m)
+#pragma unroll
+            for (int t = n * G::kTilesPerBlock; t < (n + 1) * G::kTilesPerBlock; ++t)
+#pragma unroll
+              for (int i = 0; i < 4; ++i) {
+                sum[m][t][i] = __fadd_rn(sum[m][t][i], acc[m][t][i]);
+                acc[m][t][i] = 0.0f;
+              }
+        }
+      }
+    }
+    used = used == last_buffer ? shared : used + G::kStageBytes;
+    use_slot = work.next_slot(use_slot);
   }
-  if constexpr (Dds<P>::kPromote) {
+  if constexpr (kPromote) {
 #pragma unroll
     for (int m = 0; m < G::kTilesM; ++m)
 #pragma unroll
       for (int n = 0; n < G::kTilesN; ++n)
 #pragma unroll
-        for (int i = 0; i < 4; ++i) cta.acc[m][n][i] = __fadd_rn(sum[m][n][i], cta.acc[m][n][i]);
+        for (int i = 0; i < 4; ++i) acc[m][n][i] = __fadd_rn(sum[m][n][i], acc[m][n][i]);
   }
-  cta.store(args);
-}
+  __syncthreads();  // the pipeline's buffers become the staging area
 
-template <class P, class A>
-__device__ __forceinline__ void dds(const A& args) {
-  const int index = static_cast<int>(blockIdx.x) % args.num_panels;
-  dds_panel<P>(args, P::Schedule::panel(args.table, index), static_cast<int>(blockIdx.x) / args.num_panels);
+  // Epilogue and stores, run by run.
+  using S = typename G::Stage;
+  enum : int { kRunLength = Run<Out>::kLength, kRunsPerRow = S::kLength / kRunLength };
+  enum : bool { kPartial = P::kTokensContiguous || P::kOutputs > 0 };  // a run may end inside
+  const u32 staged = shared + thread / 32 * S::kBytes;
+  const Place place = S::place(staged, lane);
+  const u64 head = static_cast<u64>(panel.head), to = out.data + head * out.head_stride * Out::kBytes;
+#pragma unroll
+  for (int c = 0; c < G::kWarpTileN / S::kColumns; ++c) {
+    if (c > 0) __syncwarp();
+#pragma unroll
+    for (int m = 0; m < G::kTilesM; ++m)
+#pragma unroll
+      for (int n = 0; n < S::kColumns / 8; ++n) S::put(place, m, n, acc[m][c * (S::kColumns / 8) + n]);
+    __syncwarp();
+#pragma unroll 1
+    for (u32 r = lane; r < S::kRows * kRunsPerRow; r += 32) {
+      const u32 row = r / kRunsPerRow, first = r % kRunsPerRow * kRunLength;
+      float v[kRunLength];
+      S::get(staged, row, first, v);
+      const int m = token0 + warp_m * G::kWarpTileM + (P::kTokensContiguous ? first : row);
+      const int n = panel.out_block * P::kBlockN + warp_n * G::kWarpTileN + c * S::kColumns + (P::kTokensContiguous ? S::output_row(row) : first);
+      int valid = P::kTokensContiguous ? args.tokens - m : kRunLength;
+      if (!P::kTokensContiguous && m >= args.tokens) valid = 0;
+      if constexpr (P::kOutputs > 0) {
+        if (P::kTokensContiguous) valid = n < P::kOutputs ? valid : 0;
+        else valid = min_of(valid, P::kOutputs - n);
+      }
+      if (valid <= 0) continue;
+      const i64 element = (P::kTokensContiguous ? n : m) * out.leading_dimension + (P::kTokensContiguous ? m : n);
+      P::Epilogue::template run<Out, P::kOutAlign, P::kTokensContiguous, kPartial>(args, head, m, n, valid, v);
+      store_run<Out, P::kOutAlign, kPartial>(to + element * Out::kBytes, valid, v);
+    }
+  }
 }
 
 }  // namespace bsgen::dev

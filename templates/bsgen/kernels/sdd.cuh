@@ -144,17 +144,26 @@ struct Sdd {
   // matrix and tiles that do not exist are zero-filled.
   template <int kLimit, class Copy, class Feature>
   __device__ __forceinline__ void load(const Copy& copy, const Operand& in, i64 row_bytes, u64 fixed, u32 to, int stage, const Feature& feature) const {
-    copy.run(
-        thread, to, row_bytes, [](int) { return true; },
-        [&](int tile, u32 row, u32 byte) {
-          const int first = feature(tile), token = stage * P::kSlice;  // negative: no such tile
-          const int f = first + static_cast<int>(P::kTokensContiguous ? row : byte / G::kBytes);
-          const int m = token + static_cast<int>(P::kTokensContiguous ? byte / G::kBytes : row);
-          const u64 source = Copy::kFixed ? fixed : origin(in, row_bytes, row, byte);
-          const int features = first < 0 ? 0 : kLimit > 0 ? kLimit - f : kNoLimit;
-          return CopySource{source + (P::kTokensContiguous ? first : token) * row_bytes + static_cast<i64>(P::kTokensContiguous ? token : first) * G::kBytes,
-                            P::kTokensContiguous ? tokens - m : features, P::kTokensContiguous ? features : tokens - m};
-        });
+    const auto source = [&](int tile, u32 row, u32 byte) {
+      const int first = feature(tile), token = stage * P::kSlice;  // negative: no such tile
+      const int f = first + static_cast<int>(P::kTokensContiguous ? row : byte / G::kBytes);
+      const int m = token + static_cast<int>(P::kTokensContiguous ? byte / G::kBytes : row);
+      const u64 address = Copy::kFixed ? fixed : origin(in, row_bytes, row, byte);
+      const int features = first < 0 ? 0 : kLimit > 0 ? kLimit - f : kNoLimit;
+      return CopySource{address + (P::kTokensContiguous ? first : token) * row_bytes + static_cast<i64>(P::kTokensContiguous ? token : first) * G::kBytes,
+                        P::kTokensContiguous ? tokens - m : features, P::kTokensContiguous ? features : tokens - m};
+    };
+    if constexpr (Copy::kFixed) {
+#pragma unroll Copy::kUnrollRounds
+      for (int round = 0; round < Copy::kRounds; ++round) {
+        const u32 tile = copy.tile + round * Copy::kTilesPerPass;
+        if (Copy::kUneven && tile >= Copy::kNumTiles) continue;
+        const CopySource from = source(tile, copy.row, copy.byte);
+        copy.walk(to + tile * Copy::kTileBytes, from.address, row_bytes, from.rows, Copy::valid_bytes(from.elements));
+      }
+    } else {
+      Copy::each(thread, to, [](u32) { return true; }, source);
+    }
   }
 
   __device__ __forceinline__ void load_stage(int stage, u32 buffer) const {
@@ -165,26 +174,22 @@ struct Sdd {
 
   __device__ __forceinline__ void multiply(u32 buffer) {
     // A warp's rows begin at a block or lie in one, so what follows its place divides into whole blocks and a rest.
-    const auto at_a = [&](u32 f, u32 k) {
-      const u32 i = f % P::kBlockK;
-      return buffer + f / P::kBlockK * TileA::kBytes +
-             (kRowsAreK ? TileA::offset(place_a, k, i * G::kBytes) : TileA::offset(place_a, i, k * G::kBytes));
-    };
+    using ViewA = TileView<TileA, kRowsAreK, G::kBytes, P::kBlockK>;
+    using ViewB = TileView<TileB, kRowsAreK, G::kBytes>;
+    const Place at_a{buffer + place_a.row, place_a.byte};
     const u32 first_tile = buffer + G::kBytesA + warp_n * G::kWarpTileN / P::kBlockN * TileB::kBytes;
 #pragma unroll 1
     for (u32 step = 0; step < P::kSlice / M::kStep; ++step) {
       const u32 k = step * M::kStep;
       typename M::A a[G::kTilesM];
 #pragma unroll
-      for (int m = 0; m < G::kTilesM; ++m) M::template load_a<kRowsAreK>(a[m], at_a, m * 16, k);
+      for (int m = 0; m < G::kTilesM; ++m) M::template load_a<ViewA>(a[m], at_a, m * 16, k);
 #pragma unroll
       for (int n = 0; n < G::kWarpBlocks; ++n) {
         const u32 rows = active >> (n * G::kTilesM) & ((G::kTilesM == 32 ? 0u : 1u << (G::kTilesM & 31)) - 1u);
         if (rows == 0) continue;
-        const auto at_b = [&](u32 i, u32 kk) {
-          return first_tile + n * TileB::kBytes + (kRowsAreK ? TileB::offset(place_b, kk, i * G::kBytes) : TileB::offset(place_b, i, kk * G::kBytes));
-        };
-        M::template step<kRowsAreK, G::kTilesM, G::kTilesPerBlock>(acc, n * G::kTilesPerBlock, a, at_b, k, rows);
+        const Place at_b{first_tile + n * TileB::kBytes + place_b.row, place_b.byte};
+        M::template step<ViewB, G::kTilesM, G::kTilesPerBlock>(acc, n * G::kTilesPerBlock, a, at_b, k, rows);
       }
     }
   }
@@ -237,11 +242,12 @@ struct Sdd {
 };
 
 template <class P, class A>
-__device__ __forceinline__ void sdd_panel(const A& args, const Panel& panel) {
+__device__ __forceinline__ void sdd(const A& args) {
   extern __shared__ __align__(128) unsigned char bsgen_shared[];
   using G = SddGeometry<P>;
   static_assert(G::kSharedBytes == P::kSharedBytes, "Params: kSharedBytes differs from what the tile needs");
   constexpr bool kPromote = P::kPromote > 0;
+  const Panel panel = P::Schedule::panel(args.table, static_cast<int>(blockIdx.x));
   if (panel.count <= 0) return;  // closed forms: a short column's last cta
   const u32 shared = ptx::shared_address(bsgen_shared);
   Sdd<P> cta(args, shared, panel);
@@ -292,11 +298,6 @@ __device__ __forceinline__ void sdd_panel(const A& args, const Panel& panel) {
   }
   __syncthreads();  // the pipeline's buffers become the staging area
   cta.store();
-}
-
-template <class P, class A>
-__device__ __forceinline__ void sdd(const A& args) {
-  sdd_panel<P>(args, P::Schedule::panel(args.table, static_cast<int>(blockIdx.x)));
 }
 
 }  // namespace bsgen::dev

@@ -29,8 +29,8 @@ struct TableSchedule {
     ptx::ld_global_nc_v4(table + static_cast<u64>(index) * 16, words);
     return {static_cast<int>(words[0]), static_cast<int>(words[1]), static_cast<int>(words[2]), static_cast<int>(words[3])};
   }
-  static __device__ __forceinline__ u64 record(u64 table, int num_panels, int entry) {
-    return table + static_cast<u64>(num_panels) * 16 + static_cast<u64>(entry) * (kRecordWords * 4);
+  static __device__ __forceinline__ u64 record(const u64& table, const int& num_panels, const int& entry) {
+    return table + (static_cast<i64>(num_panels) * 16 + static_cast<i64>(entry) * (kRecordWords * 4));
   }
 
   // update reads its few entries once, straight from memory.
@@ -55,66 +55,43 @@ template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages, in
 struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, kThreads, true> {
   enum : int {
     kSlots = 2 * kNumStages,
-    kUnitsPerRecord = Schedule::kRecordWords / 4,
+    kRecordBytes = Schedule::kRecordWords * 4,
+    kUnitsPerRecord = kRecordBytes / 16,
     kUnits = kPerStage * kUnitsPerRecord,
-    kBytes = kSlots * kUnits * 16,
+    kSlotBytes = kUnits * 16,
+    kBytes = kSlots * kSlotBytes,
     kAhead = 2 * kNumStages - 2,  // stages between a record's copy and its last use
   };
 
   u32 ring;
   u64 first;
   int count;
-  u32 thread;
 
-  __device__ __forceinline__ Entries(u32 shared, u64 table, int num_panels, const Panel& panel, u32 thread_)
-      : ring(shared), first(Schedule::record(table, num_panels, panel.first)), count(panel.count), thread(thread_) {}
+  __device__ __forceinline__ Entries(u32 shared, u64 table, int num_panels, const Panel& panel)
+      : ring(shared), first(Schedule::record(table, num_panels, panel.first)), count(panel.count) {}
 
-  __device__ __forceinline__ u32 first_slot() const { return ring; }
-  __device__ __forceinline__ u32 ahead_slot() const { return ring + kAhead * (kUnits * 16); }
-  __device__ __forceinline__ u32 next_slot(u32 slot) const {
-    slot += kUnits * 16;
-    return slot == ring + kBytes ? ring : slot;
-  }
+  __device__ __forceinline__ u32 next_slot(u32 slot) const { return slot == ring + (kBytes - kSlotBytes) ? ring : slot + kSlotBytes; }
 
-  // Queues the copies of the first kAhead stages' records.
-  __device__ __forceinline__ void fill() const {
-    if constexpr (kAhead * kUnits <= kThreads) {
-      if (thread < kAhead * kUnits) copy(thread / kUnits, ring + thread / kUnits * (kUnits * 16), thread % kUnits);
-    } else {
-#pragma unroll 1
-      for (u32 u = thread; u < kAhead * kUnits; u += kThreads) copy(u / kUnits, ring + u / kUnits * (kUnits * 16), u % kUnits);
-    }
-  }
-  // Queues the copy of one stage's records.
-  __device__ __forceinline__ void prefetch(u32 stage, u32 slot) const {
-    if (thread < kUnits) copy(stage, slot, thread);
-  }
-  __device__ __forceinline__ bool exists(u32 stage, int i) const { return static_cast<int>(entry(stage)) + i < count; }
-  __device__ __forceinline__ int group(u32, u32 slot, int i) const { return word(slot, i, 0); }
-  __device__ __forceinline__ u32 mask(u32, u32 slot, int i) const { return word(slot, i, 1); }
-  __device__ __forceinline__ int value(u32, u32 slot, int i, int s) const { return word(slot, i, 2 + s); }
-
- private:
-  static __device__ __forceinline__ u32 entry(u32 stage) { return stage / kStagesPerEntry * kPerStage; }
+  // Queues the copy of one 16-byte unit of a stage's records.
   __device__ __forceinline__ void copy(u32 stage, u32 slot, u32 unit) const {
-    if (static_cast<int>(entry(stage) + unit / kUnitsPerRecord) < count)
-      ptx::copy<16>(slot + unit * 16, first + (static_cast<u64>(entry(stage)) * kUnitsPerRecord + unit) * 16, 16);
+    const u32 entry = stage / kStagesPerEntry * kPerStage;
+    if (static_cast<int>(entry + unit / kUnitsPerRecord) < count)
+      ptx::copy<16>(slot + unit * 16, first + (static_cast<u64>(entry) * kUnitsPerRecord + unit) * 16, 16);
   }
-  static __device__ __forceinline__ int word(u32 slot, int i, int w) {
-    return static_cast<int>(ptx::ld_shared_u32(slot + (i * Schedule::kRecordWords + w) * 4));
-  }
+  __device__ __forceinline__ bool exists(u32 stage, int i) const { return static_cast<int>(stage / kStagesPerEntry * kPerStage) + i < count; }
+  static __device__ __forceinline__ int group(u32, u32 slot, int i) { return ptx::ld_shared_u32(slot + i * kRecordBytes); }
+  static __device__ __forceinline__ u32 mask(u32, u32 slot, int i) { return ptx::ld_shared_u32(slot + i * kRecordBytes + 4); }
+  static __device__ __forceinline__ int value(u32, u32 slot, int i, int s) { return ptx::ld_shared_u32(slot + i * kRecordBytes + 8 + s * 4); }
 };
 
 template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages, int kThreads>
 struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, kThreads, false> {
-  enum : int { kBytes = 0, kAhead = 0 };
+  enum : int { kBytes = 0, kAhead = 0, kUnits = 0, kSlotBytes = 0 };
+  enum : u32 { ring = 0 };
   Panel panel;
 
-  __device__ __forceinline__ Entries(u32, u64, int, const Panel& panel_, u32) : panel(panel_) {}
-  __device__ __forceinline__ u32 first_slot() const { return 0; }
-  __device__ __forceinline__ u32 ahead_slot() const { return 0; }
-  __device__ __forceinline__ u32 next_slot(u32) const { return 0; }
-  __device__ __forceinline__ void prefetch(u32, u32) const {}
+  __device__ __forceinline__ Entries(u32, u64, int, const Panel& panel_) : panel(panel_) {}
+  static __device__ __forceinline__ u32 next_slot(u32) { return 0; }
   __device__ __forceinline__ bool exists(u32 stage, int i) const { return entry(stage, i) < panel.count; }
   __device__ __forceinline__ int group(u32 stage, u32, int i) const { return Schedule::group(panel, entry(stage, i)); }
   __device__ __forceinline__ u32 mask(u32 stage, u32, int i) const { return Schedule::mask(panel, entry(stage, i)); }

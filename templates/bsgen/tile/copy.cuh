@@ -17,73 +17,62 @@ struct CopySource {
   int rows;
 };
 
-// Copies kTiles tiles, one behind the other from shared address `to`. exists(tile): whether it is copied at all;
-// source(tile, row, byte): where that place comes from; row_bytes: from one row of the source to the next.
+// How the threads share the copies of kTiles tiles.
 //
-// 16-byte units: a thread keeps its row and byte for all copies (kFixed), so that the caller can derive the source from what it
-// computed once, and walks down the rows, so that both addresses move by constants.
+// kFixed (16-byte units): a thread keeps its row and byte in every tile, so that the caller derives the source from what it
+// computed once. Its tiles are `tile`, `tile` + kTilesPerPass, ... in kRounds rounds; in each it walks down the rows, so that both
+// addresses move by constants. Smaller units, and rows of more units than there are threads, are dealt one by one (each).
 template <class Tile, int kTiles, int kUnit, int kThreads, int kElementBytes>
 struct TileCopy {
   enum : int {
+    kNumTiles = kTiles,
+    kTileBytes = Tile::kBytes,
+    kElements = kUnit / kElementBytes,
     kUnitsPerRow = Tile::kChunks * 16 / kUnit,
     kRowsPerPass = kThreads / (kUnitsPerRow < kThreads ? kUnitsPerRow : kThreads),
-    kPasses = kRowsPerPass <= Tile::kRows ? Tile::kRows / kRowsPerPass : 1,
-    kUnrollTiles = kTiles <= 2 ? kTiles : 1,
+    kTilesPerPass = kRowsPerPass > Tile::kRows ? kRowsPerPass / Tile::kRows : 1,
+    kPasses = kRowsPerPass > Tile::kRows ? 1 : Tile::kRows / kRowsPerPass,
     kUnrollPasses = kPasses <= 8 ? kPasses : 4,
+    kRounds = (kTiles + kTilesPerPass - 1) / kTilesPerPass,
+    kUnrollRounds = kTilesPerPass > 1 ? (kRounds <= 4 ? 4 : 2) : kTiles <= 2 ? kTiles : 1,
   };
-  enum : bool { kFixed = kUnit == 16 && kUnitsPerRow <= kThreads };
+  enum : bool { kFixed = kUnit == 16 && kUnitsPerRow <= kThreads, kUneven = kRounds * kTilesPerPass != kTiles };
 
-  u32 row, byte;  // kFixed: where this thread copies; row is that of its first pass
-  u32 place;      // and as an offset in the tile
+  u32 tile, row, byte;  // kFixed: where this thread copies; row is that of its first pass
+  u32 place;            // row and byte as an offset in the tile
 
   __device__ __forceinline__ explicit TileCopy(u32 thread)
-      : row(kRowsPerPass <= Tile::kRows ? thread / kUnitsPerRow : thread / kUnitsPerRow % Tile::kRows), byte(thread % kUnitsPerRow * 16), place(Tile::offset(row, byte)) {}
+      : tile(kTilesPerPass > 1 ? thread / (kUnitsPerRow * Tile::kRows) : 0),
+        row(kTilesPerPass > 1 ? thread / kUnitsPerRow % Tile::kRows : thread / kUnitsPerRow),
+        byte(thread % kUnitsPerRow * 16), place(Tile::offset(row, byte)) {}
 
-  template <class Exists, class Source>
-  __device__ __forceinline__ void run(u32 thread, u32 to, i64 row_bytes, const Exists& exists, const Source& source) const {
-    if constexpr (kFixed && kRowsPerPass <= Tile::kRows) {
-#pragma unroll kUnrollTiles
-      for (int tile = 0; tile < kTiles; ++tile) {
-        if (!exists(tile)) continue;
-        const CopySource from = source(tile, row, byte);
-        u64 address = from.address;
-        const int valid = bytes_of(from.elements);
+  // Bytes of a unit of which `elements` exist.
+  static __device__ __forceinline__ int valid_bytes(const int& elements) { return elements >= kElements ? kUnit : elements > 0 ? elements * kElementBytes : 0; }
+
+  // kFixed: this thread's share of the tile at shared address `to`. Its first unit comes from `address`, the others from further
+  // down; `rows` rows from there on exist, and `valid` bytes of each unit.
+  __device__ __forceinline__ void walk(u32 to, u64 address, i64 row_bytes, int rows, int valid) const {
 #pragma unroll kUnrollPasses
-        for (int pass = 0; pass < kPasses; ++pass) {
-          const u32 offset = kRowsPerPass % Tile::kPeriod == 0 ? place + pass * (kRowsPerPass * (Tile::kBytes / Tile::kRows))
-                                                               : Tile::offset(row + pass * kRowsPerPass, byte);
-          ptx::copy<16>(to + tile * Tile::kBytes + offset, address, pass * kRowsPerPass < from.rows ? valid : 0);
-          address += kRowsPerPass * row_bytes;
-        }
-      }
-    } else if constexpr (kFixed) {
-      enum : int { kTilesPerPass = kRowsPerPass / Tile::kRows, kUnroll = kTiles / kTilesPerPass <= 4 ? 4 : 2 };
-      const auto copy_tile = [&](int tile) {
-        if (!exists(tile)) return;
-        const CopySource from = source(tile, row, byte);
-        ptx::copy<16>(to + tile * Tile::kBytes + place, from.address, from.rows > 0 ? bytes_of(from.elements) : 0);
-      };
-      const int first = thread / (kUnitsPerRow * Tile::kRows);
-      if constexpr (kTilesPerPass >= kTiles) {
-        if (kTilesPerPass == kTiles || first < kTiles) copy_tile(first);
-      } else {
-#pragma unroll kUnroll
-        for (int tile = first; tile < kTiles; tile += kTilesPerPass) copy_tile(tile);
-      }
-    } else {
-      enum : int { kUnitsPerTile = Tile::kRows * kUnitsPerRow };
-#pragma unroll 1
-      for (u32 u = thread; u < kTiles * kUnitsPerTile; u += kThreads) {
-        const int tile = u / kUnitsPerTile, row_of = u % kUnitsPerTile / kUnitsPerRow, byte_of = u % kUnitsPerRow * kUnit;
-        if (!exists(tile)) continue;
-        const CopySource from = source(tile, row_of, byte_of);
-        ptx::copy<kUnit>(to + tile * Tile::kBytes + Tile::offset(row_of, byte_of), from.address, from.rows > 0 ? bytes_of(from.elements) : 0);
-      }
+    for (int pass = 0; pass < kPasses; ++pass) {
+      const u32 offset = kRowsPerPass % Tile::kPeriod == 0 ? place + pass * (kRowsPerPass * Tile::kPitch) : Tile::offset(row + pass * kRowsPerPass, byte);
+      ptx::copy<16>(to + offset, address, pass * kRowsPerPass < rows ? valid : 0);
+      address += kRowsPerPass * row_bytes;
     }
   }
 
- private:
-  static __device__ __forceinline__ int bytes_of(int elements) { return max_of(0, min_of(elements, kUnit / kElementBytes) * kElementBytes); }
+  // Not kFixed: all tiles, one behind the other from `to`. exists(tile): whether it is copied at all; source(tile, row, byte): where
+  // that place comes from.
+  template <class Exists, class Source>
+  static __device__ __forceinline__ void each(u32 thread, u32 to, const Exists& exists, const Source& source) {
+    enum : int { kUnitsPerTile = Tile::kRows * kUnitsPerRow };
+#pragma unroll 1
+    for (u32 u = thread; u < kTiles * kUnitsPerTile; u += kThreads) {
+      const u32 tile_of = u / kUnitsPerTile, row_of = u % kUnitsPerTile / kUnitsPerRow, byte_of = u % kUnitsPerRow * kUnit;
+      if (!exists(tile_of)) continue;
+      const CopySource from = source(tile_of, row_of, byte_of);
+      ptx::copy<kUnit>(to + tile_of * Tile::kBytes + Tile::offset(row_of, byte_of), from.address, from.rows > 0 ? valid_bytes(from.elements) : 0);
+    }
+  }
 };
 
 }  // namespace bsgen::dev

@@ -27,6 +27,7 @@ struct SharedTile {
   static_assert(kRowBytes >= 16 && (kRowBytes & (kRowBytes - 1)) == 0, "SharedTile: rows are 16, 32, 64, ... bytes");
   enum : int {
     kRows = kRowsV,
+    kPitch = kRowBytes,
     kChunks = kRowBytes / 16,
     kBytes = kRows * kRowBytes,
     kUnit = kPairs && kChunks > 1 ? 2 : 1,
@@ -37,13 +38,25 @@ struct SharedTile {
   };
 
   // Byte offset of (row, byte) in the tile: XORing the chunk is XORing the byte above its low four bits.
-  static __device__ __forceinline__ u32 offset(u32 row, u32 byte) { return row * kRowBytes + (byte ^ mask(row)); }
-  static __device__ __forceinline__ u32 mask(u32 row) { return row / kRowsPerLine % kUnitsPerRow * (kUnit * 16); }
+  static __device__ __forceinline__ u32 offset(const u32& row, const u32& byte) {
+    return row * kRowBytes + (byte ^ row / kRowsPerLine % kUnitsPerRow * (kUnit * 16));
+  }
+  static __device__ __forceinline__ Place place(const u32& row, const u32& byte) {
+    return {row * kRowBytes, byte ^ row / kRowsPerLine % kUnitsPerRow * (kUnit * 16)};
+  }
+};
 
-  static __device__ __forceinline__ Place place(u32 row, u32 byte) { return {row * kRowBytes, byte ^ mask(row)}; }
-  // Offset of the place `rows` rows and `bytes` bytes further.
-  static __device__ __forceinline__ u32 offset(const Place& place, u32 rows, u32 bytes) {
-    return place.row + rows * kRowBytes + (place.byte ^ bytes ^ mask(rows));
+// How a warp reads a tile as an operand. kRowsAreK: its rows run along the contraction. kBlock: where output indices (tokens or
+// features) go on in the next tile after so many; 0 = never.
+template <class Tile, bool kRowsAreKV, int kElementBytes, int kBlock = 0>
+struct TileView {
+  enum : bool { kRowsAreK = kRowsAreKV };
+  // Shared address of the element that lies `index` output indices and `k` contraction indices from a place whose row is an address.
+  static __device__ __forceinline__ u32 at(const Place& from, const u32& index, const u32& k) {
+    const u32 i = kBlock > 0 ? index % (kBlock + !kBlock) : index;
+    const u32 rows = kRowsAreK ? k : i, bytes = (kRowsAreK ? i : k) * kElementBytes;
+    return from.row + (kBlock > 0 ? index / (kBlock + !kBlock) * Tile::kBytes : 0) + rows * Tile::kPitch +
+           (from.byte ^ bytes ^ rows / Tile::kRowsPerLine % Tile::kUnitsPerRow * (Tile::kUnit * 16));
   }
 };
 

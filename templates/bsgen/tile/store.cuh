@@ -88,17 +88,11 @@ struct Staging {
     return kFeaturesContiguous ? row : row % (kColumns / 2) * 2 + row / (kColumns / 2);
   }
 
-  static __device__ __forceinline__ u32 mask(u32 row) {
-    const u32 line = row / kRowsPerLine;
-    return line % kPairsPerRow * 32 ^ (kLength <= 32 ? line % 2 * 16 : 0);
-  }
-  static __device__ __forceinline__ u32 flip(u32 byte) { return kLength > 32 ? byte / 128 % 2 * 16 : 0; }
-
   // Where a lane's accumulators go. Other tiles are whole periods of the mask away.
-  static __device__ __forceinline__ Place place(u32 base, u32 lane) {
+  static __device__ __forceinline__ Place place(const u32& base, const u32& lane) {
     const u32 g = lane / 4, t = lane % 4;
-    if constexpr (kFeaturesContiguous) return {base + g * (kLength * 4), t * 8 ^ mask(g)};
-    else return {base + t * (kLength * 4), g * 4 ^ mask(t)};
+    const u32 row = kFeaturesContiguous ? g : t, byte = kFeaturesContiguous ? t * 8 : g * 4, line = row / kRowsPerLine;
+    return {base + row * (kLength * 4), byte ^ line % kPairsPerRow * 32 ^ (kLength <= 32 ? line % 2 * 16 : 0)};
   }
 
   static __device__ __forceinline__ void put(const Place& at, int tile_m, int tile_n, const float (&acc)[4]) {
@@ -109,7 +103,8 @@ struct Staging {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const u32 byte = tile_m * 64 + (i >> 1) * 32;
-        ptx::st_shared_f32(at.row + (tile_n * 4 + (i & 1) * (kColumns / 2)) * (kLength * 4) + (at.byte ^ byte ^ flip(byte)), acc[i]);
+        const u32 flip = kLength > 32 ? byte / 128 % 2 * 16 : 0;
+        ptx::st_shared_f32(at.row + (tile_n * 4 + (i & 1) * (kColumns / 2)) * (kLength * 4) + (at.byte ^ byte ^ flip), acc[i]);
       }
     }
   }
@@ -117,7 +112,8 @@ struct Staging {
   // kCount consecutive elements of staged row `row` from `first`.
   template <int kCount>
   static __device__ __forceinline__ void get(u32 base, u32 row, u32 first, float (&values)[kCount]) {
-    const u32 address = base + row * (kLength * 4) + (first * 4 ^ mask(row) ^ flip(first * 4));
+    const u32 line = row / kRowsPerLine, flip = kLength > 32 ? first / 32 % 2 * 16 : line % 2 * 16;
+    const u32 address = base + row * (kLength * 4) + (first * 4 ^ line % kPairsPerRow * 32 ^ flip);
 #pragma unroll
     for (int i = 0; i < kCount; i += 4) ptx::ld_shared_v4(address ^ i * 4, values[i], values[i + 1], values[i + 2], values[i + 3]);
   }

@@ -48,9 +48,8 @@ struct Params {
 
 extern "C" __global__ __launch_bounds__(128)
 void bsgen_fprop_bf16_cbcc1a(const __grid_constant__ bsgen::dev::Arguments<0> args) {
-  const int token_tile = static_cast<int>(blockIdx.x) / 2;
   switch (blockIdx.x % 2) {
-    case 0: return bsgen::dev::dds_panel<Params<0>>(args, Schedule<0>::panel(0, 0), token_tile);
-    case 1: return bsgen::dev::dds_panel<Params<1>>(args, Schedule<1>::panel(0, 0), token_tile);
+    case 0: return bsgen::dev::dds<Params<0>>(args);
+    case 1: return bsgen::dev::dds<Params<1>>(args);
   }
 }
