@@ -177,6 +177,19 @@ TEST_CASE("code_does_not_depend_on_the_number_of_blocks") {
   }
 }
 
+// So the portable vectors are NEON's on AArch64.
+TEST_CASE("the_ir_of_every_operation_names_no_intrinsic_of_one_architecture") {
+  NEEDS_CPU();
+  for (const char* options : {"fprop --dtype fp16 --epilogue 'gelu(acc)'", "bprop --dtype bf16", "bprop --dtype bf16 --activations col", "update --dtype tf32"})
+    for (const char* device : {"cpu", "cpu:portable"}) {
+      INFO(options << " on " << device);
+      const std::string ir = test::run_tool(std::string("compile random:4x4:density=0.5 --block 32 --emit llvm --op ") + options + " --device " + device).out;
+      CHECK(ir.find("define ") != std::string::npos);
+      CHECK(ir.find("@llvm.x86") == std::string::npos);
+      CHECK(ir.find("@llvm.aarch64") == std::string::npos);
+    }
+}
+
 TEST_CASE("plan_ir_and_assembly_of_a_cpu_kernel_are_shown") {
   NEEDS_CPU();
   const std::string mask = "random:4x4:density=0.5 --block 32 --dtype fp32 ";
