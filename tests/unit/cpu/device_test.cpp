@@ -50,6 +50,23 @@ TEST_CASE("results_have_the_same_bits_for_any_number_of_threads") {
   }
 }
 
+// 512 tokens are one pass over the blocks; sums between passes are fp32 whatever the type of dW.
+TEST_CASE("update_over_several_passes_rounds_once") {
+  NEEDS_CPU();
+  for (const DType dtype : {DType::kFp32, DType::kBf16, DType::kFp16})
+    for (const bool accumulate : {false, true}) {
+      INFO(name(dtype) << " accumulate " << accumulate);
+      const Problem problem{.op = Op::kUpdate, .dtype = dtype, .accumulate = accumulate};
+      const auto operands = verify::make_operands(mask(), problem, 1100, 5);
+      REQUIRE(operands.ok());
+      const auto kernel = runtime::load_cpu_kernel(*open_cpu(), mask(), problem);
+      REQUIRE(kernel.ok());
+      const auto trial = verify::run_trial(*kernel, mask(), problem, *operands);
+      REQUIRE(trial.ok());
+      for (const std::string& failure : trial->failures) FAIL_CHECK(failure);
+    }
+}
+
 TEST_CASE("a_program_brings_its_own_threads") {
   NEEDS_CPU();
   int calls = 0;

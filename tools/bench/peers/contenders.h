@@ -21,7 +21,7 @@ struct Contender {
   std::string name;
   bool dense = false;
   std::function<bool()> run;
-  std::function<float(std::int64_t token, std::int64_t col)> value = {};  // of its result; of none where it is judged elsewhere
+  std::function<float(std::int64_t token, std::int64_t col)> value = {};  // of its result; null: not compared (16 bits, and bsgen itself)
   std::vector<double> seconds = {};
 };
 
