@@ -2,7 +2,9 @@
 // first. One thread is timed by its processor time, which other programs do not lengthen; all threads by the clock on the wall.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "bsgen/cpu.h"
 #include "runtime/launch/loaded_kernel.h"
@@ -28,12 +30,16 @@ struct Machine {
   double peak = 0, bandwidth = 0;
 };
 
+// Threads of OpenBLAS and OpenMP wait for their next task awake, some 15 ms long, on the cores that the next contender needs.
+constexpr auto kUntilPeersSleep = std::chrono::milliseconds(40);
+
 // Rounds in which everybody has a turn, so that a slow moment of the machine is everybody's.
 void race(std::vector<Contender>& contenders, int threads, double budget_seconds) {
   const auto now = [&] { return threads == 1 ? thread_seconds() : std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
   double spent = 0;
   for (int round = -1; round < 40 && (round < 5 || spent < budget_seconds); ++round)
     for (Contender& each : contenders) {
+      if (threads > 1) std::this_thread::sleep_for(kUntilPeersSleep);
       const double start = now();
       if (!each.run()) return;
       const double took = now() - start;

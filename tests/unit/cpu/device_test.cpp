@@ -56,7 +56,7 @@ TEST_CASE("update_over_several_passes_rounds_once") {
   for (const DType dtype : {DType::kFp32, DType::kBf16, DType::kFp16})
     for (const bool accumulate : {false, true}) {
       INFO(name(dtype) << " accumulate " << accumulate);
-      const Problem problem{.op = Op::kUpdate, .dtype = dtype, .accumulate = accumulate};
+      const Problem problem{.op = Op::kUpdate, .dtype = dtype, .out_dtype = dtype, .accumulate = accumulate};
       const auto operands = verify::make_operands(mask(), problem, 1100, 5);
       REQUIRE(operands.ok());
       const auto kernel = runtime::load_cpu_kernel(*open_cpu(), mask(), problem);
