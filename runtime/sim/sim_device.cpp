@@ -42,6 +42,10 @@ class Simulated final : public SimDevice {
     options_.timing = schedule.timing;
     options_.seed = schedule.seed;
   }
+  void set_instruction_budget(std::uint64_t warp_instructions) override {
+    std::lock_guard lock(launch_mutex_);
+    options_.instruction_budget = warp_instructions;
+  }
   void set_trace(const std::optional<TraceRequest>& request) override {
     std::lock_guard lock(launch_mutex_);
     trace_ = request;

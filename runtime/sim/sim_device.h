@@ -123,6 +123,8 @@ class SimDevice : public Device {
   // Of the launches that follow.
   virtual void set_schedule(const Schedule& schedule) = 0;
   void set_timing(Timing timing) { set_schedule({timing, 0}); }
+  // SimOptions::instruction_budget of the launches that follow.
+  virtual void set_instruction_budget(std::uint64_t warp_instructions) = 0;
   // Watches one warp of the launches that follow; they run at their usual speed otherwise. std::nullopt = none.
   virtual void set_trace(const std::optional<TraceRequest>& request) = 0;
   // What findings and traces call the memory that begins at this address: "x"; else it is "an allocation".

@@ -12,6 +12,7 @@
 
 #include "compiler/nvrtc/compile.h"
 #include "runtime/launch/loaded_kernel.h"
+#include "runtime/sim/sim_device.h"
 #include "runtime/verify/trial.h"
 #include "tools/bsgen/cli.h"
 #include "tools/bsgen/command_line.h"
@@ -27,6 +28,7 @@ namespace {
 struct RunArguments {
   PlanArguments plan;
   std::int64_t tokens = -1;
+  std::uint64_t budget = 0;
   std::string device, cuda_file, ptx_file, save, inputs = "normal";
   std::string schedule, trace, gpu;
   bool strict = false, plant_nonfinite = false, profile = false;
@@ -176,6 +178,7 @@ Status check_device(const RunArguments& a, const Device& device) {
   const char* option = !a.schedule.empty() ? "--schedule"
                        : !a.trace.empty()  ? "--trace"
                        : a.profile         ? "--profile"
+                       : a.budget != 0     ? "--budget"
                        : !a.gpu.empty()    ? "--gpu"
                                            : nullptr;
   if (option == nullptr) return {};
@@ -199,6 +202,7 @@ Expected<int> run(const RunArguments& a) {
   BSGEN_TRY(check_device(a, *device));
   BSGEN_ASSIGN(const PlanRequest request, resolve(a.plan, device.get()));
   BSGEN_ASSIGN(device, device_for(device_name, request, device));
+  if (auto* const sim = dynamic_cast<sim::SimDevice*>(device.get()); sim != nullptr) sim->set_instruction_budget(a.budget);
 
   Progress progress;
   progress.say("planning and compiling");
@@ -276,6 +280,11 @@ void add_run(CLI::App& app, Action& action) {
               "sim: cta=X[:Y[:Z]],warp=W[,from=PTXLINE][,steps=N][,lane=L][,until=finding]: what one warp did, instruction by instruction")
           ->type_name("WHAT"),
       "Simulated device");
+  group(verb->add_option("--budget", a->budget,
+                         "sim: warp instructions that a cta (or cluster) may execute before it counts as a live-lock; default 2^26 for each warp")
+            ->type_name("N")
+            ->check(CLI::PositiveNumber),
+        "Simulated device");
   group(
       verb->add_option("--gpu", a->gpu,
                        "sim: the GPU that the time is predicted for; default: one of the architecture; a name that is not known lists all")

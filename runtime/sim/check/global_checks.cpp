@@ -40,7 +40,7 @@ class WarpObserver final : public GlobalShadow::Observer {
 
 std::string_view verb(GlobalShadow::Access access) {
   switch (access) {
-    case GlobalShadow::Access::kRead: case GlobalShadow::Access::kStrongRead: case GlobalShadow::Access::kAsyncRead: return "reads";
+    case GlobalShadow::Access::kRead: case GlobalShadow::Access::kReadOnly: case GlobalShadow::Access::kStrongRead: case GlobalShadow::Access::kAsyncRead: return "reads";
     case GlobalShadow::Access::kAtomic: case GlobalShadow::Access::kAsyncAtomic: return "atomically updates";
     default: return "writes";
   }
@@ -75,6 +75,7 @@ void report_fault(Warp& warp, const Op& op, const Event& event, const GlobalShad
     const std::string which = fmt::format("{}, which {}", what, who(*warp.cta->launch, other, own_cta));
     switch (verdict.fault) {
       case Fault::kProxy: return fmt::format("{} {} with no fence.proxy.async in between", which, past(other.access));
+      case Fault::kReadOnly: return fmt::format("{} {} in this kernel: ld.global.nc need not see that, whatever stands in between", which, past(other.access));
       case Fault::kScope: return fmt::format("{} {} too, with scopes that do not hold both", which, past(other.access));
       default:
         if (GlobalShadow::is_async(other.access) && own_cta) return fmt::format("{} may still {}: nothing orders its wait before this", which, GlobalShadow::writes(other.access) ? "write" : "read");
@@ -99,6 +100,7 @@ void check_global_lanes(Warp& warp, const Op& op, const Piece& piece, const Lane
   Event event = event_of(warp, op);
   const bool strong = op.handler == &ordered_access;
   event.access = access == GlobalAccess::kAtomic ? GlobalShadow::Access::kAtomic
+                 : access == GlobalAccess::kReadOnlyLoad ? GlobalShadow::Access::kReadOnly
                  : access == GlobalAccess::kLoad ? (strong ? GlobalShadow::Access::kStrongRead : GlobalShadow::Access::kRead)
                                                  : (strong ? GlobalShadow::Access::kStrongWrite : GlobalShadow::Access::kWrite);
   if (strong) event.scope = static_cast<Scope>(op.member_slot >> kScopeShift);

@@ -7,7 +7,7 @@
 namespace bsgen::sim {
 
 // Lanes of the piece touch `bytes` each. What the access is, its Op tells: `writes` alone of a load or store, or an atomic.
-enum class GlobalAccess : std::uint8_t { kLoad, kStore, kAtomic };
+enum class GlobalAccess : std::uint8_t { kLoad, kReadOnlyLoad, kStore, kAtomic };
 void check_global_lanes(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::uint32_t bytes, GlobalAccess access);
 inline void check_global(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::uint32_t bytes, GlobalAccess access) {
   if (piece.mask != 0 && piece.allocation->tracked != 0) check_global_lanes(warp, op, piece, addresses, bytes, access);

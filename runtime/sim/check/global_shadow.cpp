@@ -140,7 +140,12 @@ GlobalShadow::Verdict GlobalShadow::judge(const Event& earlier, const Event& eve
   const auto common = static_cast<std::uint16_t>(earlier.bytes & event.bytes);
   if (!conflict(earlier, event)) return {};
   Verdict verdict{Fault::kRace, earlier, -1, first_byte(common)};
-  if (earlier.cluster == event.cluster && earlier.by == event.by && !is_async(earlier.access)) {
+  const bool own = earlier.cluster == event.cluster && earlier.by == event.by && !is_async(earlier.access);
+  if (event.access == Access::kReadOnly && (own || observer.knows(earlier))) {
+    verdict.fault = Fault::kReadOnly;
+    return verdict;
+  }
+  if (own) {
     // The same warp. Sure only where no lane of the access can have touched these bytes before by itself.
     const std::uint32_t others = event.lanes & ~earlier.lanes;
     const bool sure = others == event.lanes || (others != 0 && (event.bytes & ~earlier.bytes) == 0);

@@ -28,9 +28,9 @@ class GlobalShadow {
   static constexpr std::uint32_t kGranule = 16;
 
   // Strong accesses are those by which threads may meet (.relaxed, .acquire, .release, .volatile; atom and red): they do not race with
-  // each other where the scope of each includes the other.
-  enum class Access : std::uint8_t { kRead, kWrite, kStrongRead, kStrongWrite, kAtomic, kAsyncRead, kAsyncWrite, kAsyncAtomic };
-  enum class Fault : std::uint8_t { kNone, kRace, kLanes, kScope, kProxy };
+  // each other where the scope of each includes the other. kReadOnly: ld.global.nc, for memory that nothing writes while the kernel runs.
+  enum class Access : std::uint8_t { kRead, kWrite, kStrongRead, kStrongWrite, kAtomic, kReadOnly, kAsyncRead, kAsyncWrite, kAsyncAtomic };
+  enum class Fault : std::uint8_t { kNone, kRace, kLanes, kScope, kProxy, kReadOnly };
 
   struct Event {
     std::uint32_t cluster = 0;     // its place in the launch
@@ -107,7 +107,7 @@ class GlobalShadow {
   // Of clusters before `end`; at most one meeting per 16 bytes.
   static void between_clusters(const std::vector<const GlobalShadow*>& shadows, std::uint32_t end, const Meeting& meeting);
 
-  static bool writes(Access access) { return access != Access::kRead && access != Access::kStrongRead && access != Access::kAsyncRead; }
+  static bool writes(Access access) { return access != Access::kRead && access != Access::kStrongRead && access != Access::kReadOnly && access != Access::kAsyncRead; }
   static bool is_async(Access access) { return access >= Access::kAsyncRead; }
 
  private:

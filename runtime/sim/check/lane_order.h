@@ -2,7 +2,8 @@
 // that execute together happen to see it (PTX ISA, "bar.warp.sync").
 //
 // Everything between two such points of a warp is one epoch; epochs are numbered per cta, so an epoch names its warp. Kept per granule of
-// 16 bytes: which lanes wrote there in the latest epoch, which bytes, and which lanes read all of it. A conflict is reported only where
+// 16 bytes: which lanes wrote there in the latest epoch, which bytes, and which lanes read all of it; in a cta of one warp also which lanes
+// read each word. A conflict is reported only where
 // no other reading of that is possible: every byte of the access was touched in this epoch, and not by the accessing lane.
 #pragma once
 
@@ -19,7 +20,11 @@ class LaneOrder {
     bool other_wrote = false;
   };
 
-  void reset(std::uint32_t bytes) { cells_.assign((bytes + 15) / 16, Cell()); }
+  // `one_warp`: words are told apart, too.
+  void reset(std::uint32_t bytes, bool one_warp) {
+    cells_.assign((bytes + 15) / 16, Cell());
+    words_.assign(one_warp ? (bytes + 3) / 4 : 0, Word());
+  }
 
   // `bytes` of the granule, as a mask, that `lanes` touch together; `whole`: each of them all of it.
   Conflict read(std::uint32_t epoch, std::uint32_t granule, std::uint32_t lanes, std::uint16_t bytes, bool whole) {
@@ -47,7 +52,22 @@ class LaneOrder {
     return cell.epoch == epoch ? against_writers(cell, ~std::uint32_t{0}, 0xffff) : Conflict();
   }
 
+  // The lane alone reads whole words; and who else has read one that it overwrites (-1: nobody).
+  void read_words(std::uint32_t epoch, std::uint32_t offset, std::uint32_t bytes, int lane) {
+    for (std::uint32_t word = (offset + 3) / 4; word * 4 + 4 <= offset + bytes; ++word) {
+      Word& at = words_[word];
+      if (at.epoch != epoch) at = {epoch, 0};
+      at.readers |= std::uint32_t{1} << lane;
+    }
+  }
+  int reader_of(std::uint32_t epoch, std::uint32_t offset, std::uint32_t bytes, int lane) const {
+    for (std::uint32_t word = offset / 4; word * 4 < offset + bytes; ++word)
+      if (const std::uint32_t others = words_[word].readers & ~(std::uint32_t{1} << lane); words_[word].epoch == epoch && others != 0) return std::countr_zero(others);
+    return -1;
+  }
+
  private:
+  struct Word { std::uint32_t epoch = 0, readers = 0; };
   struct Cell {
     std::uint32_t epoch = 0, writers = 0, readers = 0;
     std::uint16_t written = 0;
@@ -63,6 +83,7 @@ class LaneOrder {
     return {std::countr_zero(others), std::countr_zero(cell.writers), true};
   }
   std::vector<Cell> cells_;
+  std::vector<Word> words_;
 };
 
 }  // namespace bsgen::sim

@@ -23,11 +23,12 @@ std::string who(const Warp& warp, const ProxyShadow::Verdict& verdict) {
   return fmt::format("{}warp {}{} {}", what, shadow.index_of(verdict.other), where, line);
 }
 
-void report_fault(Warp& warp, const Op& op, Access access, const ProxyShadow::Verdict& verdict, int rank, std::uint32_t offset, std::uint32_t bytes, int lane) {
+void report_fault(Warp& warp, const Op& op, Access access, const ProxyShadow::Verdict& verdict, int rank, std::uint32_t offset, std::uint32_t bytes, int lane,
+                  std::string_view verb = {}) {
   const bool writes = access == Access::kWrite || access == Access::kAsyncWrite;
   const bool async = access == Access::kAsyncRead || access == Access::kAsyncWrite;
   const std::string where = rank == warp.cta->rank ? std::string() : fmt::format(" of cta rank {}", rank);
-  const std::string what = fmt::format("{} {} bytes at shared offset {}{}{}", writes ? "writes" : "reads", bytes, offset, where, async ? " through the async proxy" : "");
+  const std::string what = fmt::format("{} {} bytes at shared offset {}{}{}", !verb.empty() ? verb : writes ? "writes" : "reads", bytes, offset, where, async ? " through the async proxy" : "");
   if (verdict.fault == Fault::kBarrierObject)
     return report(warp, op, Severity::kError, "mbarrier", lane, [&] { return fmt::format("{}, where an mbarrier lives", what); });
   const Kind kind = warp.cta->cluster->shadow.kind_of(verdict.other);
@@ -54,6 +55,14 @@ void check_generic_access(Warp& warp, const Op& op, Access access, int rank, std
   const ProxyShadow::Verdict verdict = shadow.access({access, self, shadow.now(self), self, op.index}, rank, offset, bytes);
   if (verdict.fault != Fault::kNone) [[unlikely]]
     report_fault(warp, op, access, verdict, rank, offset, bytes, lane);
+}
+
+void check_generic_atomic(Warp& warp, const Op& op, int rank, std::uint32_t offset, std::uint32_t bytes, int lane) {
+  ProxyShadow& shadow = warp.cta->cluster->shadow;
+  const ProxyShadow::Agent self = agent_of(warp);
+  const ProxyShadow::Verdict verdict = shadow.judge_access({Access::kWrite, self, shadow.now(self), self, op.index}, rank, offset, bytes);
+  if (verdict.fault != Fault::kNone) [[unlikely]]
+    report_fault(warp, op, Access::kWrite, verdict, rank, offset, bytes, lane, "atomically updates");
 }
 
 void check_generic_granule(Warp& warp, const Op& op, Access access, std::uint32_t granule, std::uint16_t bytes, std::uint32_t offset, std::uint32_t size, int lane) {

@@ -9,6 +9,8 @@ namespace bsgen::sim {
 void check_generic_access(Warp& warp, const Op& op, ProxyShadow::Access access, int rank, std::uint32_t offset, std::uint32_t bytes, int lane);
 // `bytes` of one granule of 16, as a mask; the finding tells of the access of `size` bytes at `offset` by the lane.
 void check_generic_granule(Warp& warp, const Op& op, ProxyShadow::Access access, std::uint32_t granule, std::uint16_t bytes, std::uint32_t offset, std::uint32_t size, int lane);
+// An atomic update, against plain accesses; it is none itself.
+void check_generic_atomic(Warp& warp, const Op& op, int rank, std::uint32_t offset, std::uint32_t bytes, int lane);
 // By `agent` at `clock`, through the async proxy, on behalf of the warp. kAsyncRead or kAsyncWrite.
 void check_async_access(Warp& warp, const Op& op, ProxyShadow::Access access, ProxyShadow::Agent agent, std::uint32_t clock, int rank,
                         std::uint32_t offset, std::uint32_t bytes, int lane);

@@ -154,6 +154,15 @@ ProxyShadow::Verdict ProxyShadow::access(const Event& event, int cta, std::uint3
   }
   return worst;
 }
+ProxyShadow::Verdict ProxyShadow::judge_access(const Event& event, int cta, std::uint32_t offset, std::uint32_t bytes) const {
+  const std::uint32_t* memory = memory_.data() + std::size_t{granules_} * static_cast<std::size_t>(cta);
+  const std::uint32_t end = offset + bytes;
+  for (std::uint32_t granule = offset / kGranule; granule * kGranule < end; ++granule) {
+    const std::uint32_t start = granule * kGranule, from = std::max(offset, start) - start, to = std::min(end, start + kGranule) - start;
+    if (const Verdict verdict = judge(histories_[memory[granule]], static_cast<std::uint16_t>((1u << to) - (1u << from)), event); verdict.fault != Fault::kNone) return verdict;
+  }
+  return {};
+}
 ProxyShadow::Verdict ProxyShadow::access_granule(const Event& event, int cta, std::uint32_t granule, std::uint16_t bytes) {
   if (histories_.size() > limit_) collect();
   std::uint32_t& history = memory_[std::size_t{granules_} * static_cast<std::size_t>(cta) + granule];

@@ -62,6 +62,8 @@ class ProxyShadow {
   // The first fault among the bytes; the history afterwards says that the access has happened.
   Verdict access(const Event& event, int cta, std::uint32_t offset, std::uint32_t bytes);
   Verdict access_granule(const Event& event, int cta, std::uint32_t granule, std::uint16_t bytes);  // a mask of its 16 bytes
+  // The same of what is not recorded.
+  Verdict judge_access(const Event& event, int cta, std::uint32_t offset, std::uint32_t bytes) const;
   // Whole granules; `which` becomes the index of the one at fault.
   Verdict access_granules(const Event& event, int cta, const std::uint32_t* granules, int count, int& which);
   // A write of `by` that was in flight has landed, at `clock` of `by`.

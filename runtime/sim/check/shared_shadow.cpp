@@ -19,7 +19,7 @@ void SharedShadow::reset(std::uint32_t bytes, int num_agents) {
 }
 
 // One access to a cell, by the lossy rules of the header: exact where holds() says so.
-SharedShadow::Verdict SharedShadow::visit_cell(Kind kind, int agent, Cell& cell, Mask mask) {
+SharedShadow::Verdict SharedShadow::visit_cell(Kind kind, int agent, Cell& cell, Mask mask) const {
   const std::uint32_t* known = known_to(agent);
   const std::uint32_t clock = known[agent];
   const std::uint64_t self = std::uint64_t{1} << agent;
@@ -169,6 +169,22 @@ SharedShadow::Verdict SharedShadow::visit(Kind kind, int agent, std::uint32_t of
     if (worst.race == Race::kNone) worst = verdict;
   }
   return worst;
+}
+
+SharedShadow::Verdict SharedShadow::judge_write(int agent, std::uint32_t offset, std::uint32_t bytes) const {
+  const std::uint32_t end = offset + bytes;
+  for (std::uint32_t granule = offset / kGranule; granule * kGranule < end; ++granule) {
+    const std::uint32_t base = granule * kGranule, from = std::max(offset, base) - base, to = std::min(end, base + kGranule) - base;
+    const auto mask = static_cast<Mask>((1u << to) - (1u << from));
+    const Cell& whole = cells_[granule];
+    for (int i = 0; i < (whole.words == 0 ? 1 : 4); ++i) {
+      Cell cell = whole.words == 0 ? whole : words_[whole.words + static_cast<std::uint32_t>(i)];
+      const auto part = static_cast<Mask>(whole.words == 0 ? mask : mask >> 4 * i & kWord);
+      if (part == 0) continue;
+      if (const Verdict verdict = visit_cell(Kind::kWrite, agent, cell, part); verdict.race != Race::kNone) return verdict;
+    }
+  }
+  return {};
 }
 
 SharedShadow::Verdict SharedShadow::read(int agent, std::uint32_t offset, std::uint32_t bytes) { return visit(Kind::kRead, agent, offset, bytes); }

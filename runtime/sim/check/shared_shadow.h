@@ -33,6 +33,8 @@ class SharedShadow {
 
   Verdict read(int agent, std::uint32_t offset, std::uint32_t bytes);
   Verdict write(int agent, std::uint32_t offset, std::uint32_t bytes);
+  // What a write would meet; nothing is recorded.
+  Verdict judge_write(int agent, std::uint32_t offset, std::uint32_t bytes) const;
   // cp.async: at issue, and when its thread has waited.
   Verdict issue(int agent, std::uint32_t offset, std::uint32_t bytes);
   void complete(int agent, std::uint32_t offset, std::uint32_t bytes);
@@ -77,7 +79,7 @@ class SharedShadow {
   bool settled(const Cell& cell) const { return cell.write_clock <= settled_ && cell.read_clock <= settled_ && cell.pending == 0; }
   Verdict visit(Kind kind, int agent, std::uint32_t offset, std::uint32_t bytes);
   Verdict visit_granule(Kind kind, int agent, Cell& granule, Mask mask);
-  Verdict visit_cell(Kind kind, int agent, Cell& cell, Mask mask);
+  Verdict visit_cell(Kind kind, int agent, Cell& cell, Mask mask) const;
   bool stale(int agent, const Cell& cell) const;
   static void add_second(int agent, Cell& cell, Mask mask);
   bool holds(Kind kind, int agent, const Cell& granule, Mask mask) const;

@@ -31,6 +31,7 @@ Expected<Draft> Decoder::run() {
   program.entry = std::string(function_.name);
   program.parameter_bytes = function_.parameter_bytes;
   program.max_threads = function_.max_threads;
+  program.max_registers = function_.max_registers;
   std::copy(std::begin(function_.cluster), std::end(function_.cluster), program.cluster);
   for (std::string_view file : module_.files) program.files.emplace_back(file);
   for (const ptx::Instruction& instruction : function_.body) {

@@ -29,19 +29,24 @@ std::uint8_t take_ordering(Decoder& d, bool load) {
   if (scope < 0) d.fail("needs a scope");
   return static_cast<std::uint8_t>(kind | (ordering == 3 ? (load ? kAcquires : kReleases) : 0) | std::max(scope, 0) << kScopeShift);
 }
-// Hints behind the state space; true where a cache policy operand follows.
-bool take_hints(Decoder& d, bool load) {
+struct Hints {
+  bool policy = false;    // an operand follows
+  bool read_only = false; // .nc
+};
+// Behind the state space.
+Hints take_hints(Decoder& d, bool load) {
+  Hints hints;
   if (load) {
     d.take_one_of({"ca", "cg", "cs", "lu", "cv"});
-    d.take("nc");
+    hints.read_only = d.take("nc");
   } else {
     d.take_one_of({"wb", "cg", "cs", "wt"});
   }
   d.take_one_of({"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate"});
   d.take_one_of({"L2::evict_normal", "L2::evict_first", "L2::evict_last"});
-  const bool policy = d.take("L2::cache_hint");
+  hints.policy = d.take("L2::cache_hint");
   d.take_one_of({"L2::64B", "L2::128B", "L2::256B"});
-  return policy;
+  return hints;
 }
 
 // The access is one of those that synchronise: through ordered_access. What meets at such addresses in global memory meets in one order.
@@ -60,7 +65,7 @@ void load_or_store(Decoder& d, bool load) {
   const bool cluster = d.take("shared::cluster");
   Space space = cluster ? Space::kShared : d.take_space();
   ordering |= take_ordering(d, load);  // NVRTC passes inline assembly on that has it behind the space, and ptxas takes it
-  const bool policy = take_hints(d, load);
+  const auto [policy, read_only] = take_hints(d, load);
   const std::size_t count = d.take("v2") ? 2 : d.take("v4") ? 4 : d.take("v8") ? 8 : 1;
   const ScalarType type = d.take_type();
   if (d.failed()) return;
@@ -85,7 +90,7 @@ void load_or_store(Decoder& d, bool load) {
   if (space != Space::kLocal && space != Space::kParam && space != Space::kConst) order(d, ordering, cluster ? Space::kShared : space);
   op.element_bytes = static_cast<std::uint8_t>(bytes);
   op.count = static_cast<std::uint8_t>(count);
-  op.flags = static_cast<std::uint8_t>((d.address(1, where, space) ? kAddress64 : 0) | (ptx::is_signed(type) ? kSigned : 0));
+  op.flags = static_cast<std::uint8_t>((d.address(1, where, space) ? kAddress64 : 0) | (ptx::is_signed(type) ? kSigned : 0) | (read_only ? kReadOnly : 0));
   op.extra = static_cast<std::uint32_t>(d.program().extra.size());
   if (d.extra(what, type, count, load, true) == Width::kLong) op.flags |= kWideRegisters;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/sim/check/atomic_checks.h"
 #include "runtime/sim/check/proxy_checks.h"
 #include "runtime/sim/exec/memory_ops.h"
 
@@ -203,10 +204,10 @@ void check_valid_rows(Warp& warp, const Op& op, const SharedRows& rows, std::uin
 
 namespace {
 
-void report_race(Warp& warp, const Op& op, SharedShadow::Verdict verdict, Access access, std::uint32_t offset, std::uint32_t bytes, int lane) {
+void report_race(Warp& warp, const Op& op, SharedShadow::Verdict verdict, std::string_view does, std::uint32_t offset, std::uint32_t bytes, int lane) {
   using Race = SharedShadow::Race;
   report(warp, op, Severity::kError, "shared_race", lane, [&] {
-    const std::string what = fmt::format("{} {} bytes at shared offset {}", verb(access), bytes, offset);
+    const std::string what = fmt::format("{} {} bytes at shared offset {}", does, bytes, offset);
     switch (verdict.race) {
       case Race::kPending: return fmt::format("{}, where a cp.async of warp {} has not been waited for", what, verdict.other_warp);
       case Race::kReadAfterWrite: return fmt::format("{}, which warp {} wrote with no barrier in between", what, verdict.other_warp);
@@ -231,25 +232,42 @@ void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint
   if (warp.cta->cluster != nullptr) return check_generic_access(warp, op, ProxyShadow::Access::kRead, warp.cta->rank, offset, bytes, lane);
   const SharedShadow::Verdict verdict = warp.cta->shadow.read(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
-    report_race(warp, op, verdict, Access::kRead, offset, bytes, lane);
+    report_race(warp, op, verdict, "reads", offset, bytes, lane);
 }
 void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
   if (!warp.cta->launch->checks || warp.strong_clock != 0) return;
   if (warp.cta->cluster != nullptr) return check_generic_access(warp, op, ProxyShadow::Access::kWrite, warp.cta->rank, offset, bytes, lane);
   const SharedShadow::Verdict verdict = warp.cta->shadow.write(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
-    report_race(warp, op, verdict, Access::kWrite, offset, bytes, lane);
+    report_race(warp, op, verdict, "writes", offset, bytes, lane);
 }
 void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane) {
   if (!warp.cta->launch->checks) return;
   if (warp.cta->cluster != nullptr) return check_copy_issue(warp, op, warp.committed[lane] + 1, offset, bytes, lane);
   const SharedShadow::Verdict verdict = warp.cta->shadow.issue(warp.index, offset, bytes);
   if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
-    report_race(warp, op, verdict, Access::kWrite, offset, bytes, lane);
+    report_race(warp, op, verdict, "writes", offset, bytes, lane);
 }
+
+void check_atomic_among_plain(Warp& warp, const Op& op, int rank, std::uint32_t offset, std::uint32_t bytes, int lane) {
+  if (warp.cta->cluster != nullptr) return check_generic_atomic(warp, op, rank, offset, bytes, lane);
+  const SharedShadow::Verdict verdict = warp.cta->shadow.judge_write(warp.index, offset, bytes);
+  if (verdict.race != SharedShadow::Race::kNone) [[unlikely]]
+    report_race(warp, op, verdict, "atomically updates", offset, bytes, lane);
+}
+
+namespace {
+
+void check_rows_against_atomics(Warp& warp, const Op& op, Access access, const std::uint32_t* offsets, std::uint32_t mask) {
+  for (; mask != 0 && has_shared_atomics(warp); mask &= mask - 1)
+    check_against_atomics(warp, op, access, warp.cta->rank, offsets[std::countr_zero(mask)], SharedShadow::kGranule, std::countr_zero(mask));
+}
+
+}  // namespace
 
 void check_shared_read_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
+  check_rows_against_atomics(warp, op, Access::kRead, offsets, mask);
   for (std::uint32_t left = warp.cta->cluster != nullptr ? mask : warp.cta->shadow.read_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
     check_shared_read(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
   for (; mask != 0 && warp.lanes_wrote; mask &= mask - 1) {
@@ -260,11 +278,13 @@ void check_shared_read_rows(Warp& warp, const Op& op, const std::uint32_t* offse
 }
 void check_shared_write_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
+  check_rows_against_atomics(warp, op, Access::kWrite, offsets, mask);
   for (std::uint32_t left = warp.cta->cluster != nullptr ? mask : warp.cta->shadow.write_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
     check_shared_write(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
 }
 void check_shared_issue_rows(Warp& warp, const Op& op, const std::uint32_t* offsets, std::uint32_t mask) {
   if (!warp.cta->launch->checks) return;
+  check_rows_against_atomics(warp, op, Access::kWrite, offsets, mask);
   for (std::uint32_t left = warp.cta->cluster != nullptr ? mask : warp.cta->shadow.issue_rows(warp.index, offsets, mask); left != 0; left &= left - 1)
     check_shared_issue(warp, op, offsets[std::countr_zero(left)], SharedShadow::kGranule, std::countr_zero(left));
 }

@@ -41,6 +41,8 @@ std::uint32_t shared_rows(Warp& warp, const Op& op, int num_rows, Access access,
 void check_valid(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::uint32_t bytes, std::string_view space);
 void check_valid_rows(Warp& warp, const Op& op, const SharedRows& rows, std::uint32_t mask);
 // Happens-before of shared memory; offsets from the window's start.
+// An atomic update against plain accesses, by whichever shadow the cta has.
+void check_atomic_among_plain(Warp& warp, const Op& op, int rank, std::uint32_t offset, std::uint32_t bytes, int lane);
 void check_shared_read(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);
 void check_shared_write(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);
 void check_shared_issue(Warp& warp, const Op& op, std::uint32_t offset, std::uint32_t bytes, int lane);  // cp.async

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/sim/check/atomic_checks.h"
 #include "runtime/sim/check/global_checks.h"
 #include "runtime/sim/check/proxy_checks.h"
 #include "runtime/sim/exec/access.h"
@@ -85,6 +86,10 @@ void atomic_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std::uint3
       piece = shared_piece(warp, op, addresses, sizeof(T), Access::kWrite, rest);
       rest = 0;
       count_shared(warp, op, addresses, sizeof(T), piece.mask);
+      for (std::uint32_t lanes = piece.mask; lanes != 0; lanes &= lanes - 1) {
+        const int lane = std::countr_zero(lanes);
+        check_shared_atomic(warp, op, warp.cta->rank, static_cast<std::uint32_t>(addresses.of[lane]), sizeof(T), lane);
+      }
     } else {
       piece = next_global_piece(warp, op, addresses, sizeof(T), Access::kWrite, rest);
       const std::uint64_t bytes = sector_bytes(addresses, piece.mask);
@@ -111,7 +116,7 @@ void cluster_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses, std
     const int lane = std::countr_zero(mask);
     const auto place = shared_place(warp, op, addresses.of[lane], sizeof(T), sizeof(T), lane, "writes");
     if (!place) continue;
-    check_generic_access(warp, op, ProxyShadow::Access::kWrite, place->cta->rank, place->offset, sizeof(T), lane);
+    check_shared_atomic(warp, op, place->cta->rank, place->offset, sizeof(T), lane);
     std::uint8_t* const valid = place->cta->shared_valid.data() + place->offset;
     if (kOp != AtomicOp::kExch && std::any_of(valid, valid + sizeof(T), [](std::uint8_t byte) { return byte != 0xff; })) {
       report(warp, op, Severity::kError, "uninitialized", lane, [&] {

@@ -61,7 +61,7 @@ void Cluster::reset(std::vector<Cta>& ctas, std::uint32_t shared_bytes) {
   agent_clock.assign(64, 1);
   flights.clear();
   num_ctas = static_cast<int>(ctas.size());
-  registers.reset(num_ctas, static_cast<int>(ctas[0].warps.size()), ctas[0].launch->config.threads);
+  registers.reset(num_ctas, static_cast<int>(ctas[0].warps.size()), ctas[0].launch->config.threads, ctas[0].launch->program->max_registers);
   remote_uses.assign(ctas.size() > 1 ? ctas.size() * ctas.size() * ctas[0].warps.size() : 0, {});
   progress = 0;
   barrier_phase = 0;

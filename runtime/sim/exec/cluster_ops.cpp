@@ -4,6 +4,7 @@
 
 #include <bit>
 
+#include "runtime/sim/check/atomic_checks.h"
 #include "runtime/sim/check/proxy_checks.h"
 #include "runtime/sim/exec/access.h"
 #include "runtime/sim/exec/memory_ops.h"
@@ -23,6 +24,7 @@ void each_lane(Warp& warp, const Op& op, ProxyShadow::Access access, Visit visit
     const int lane = std::countr_zero(rest);
     const auto place = shared_place(warp, op, addresses.of[lane], bytes, bytes, lane, access == ProxyShadow::Access::kRead ? "reads" : "writes");
     if (place) check_generic_access(warp, op, access, place->cta->rank, place->offset, bytes, lane);
+    if (place && has_shared_atomics(warp)) check_against_atomics(warp, op, access == ProxyShadow::Access::kRead ? Access::kRead : Access::kWrite, place->cta->rank, place->offset, bytes, lane);
     visit(lane, place);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <utility>
 
 #include "runtime/sim/check/global_checks.h"
@@ -96,6 +97,31 @@ void store_piece(Warp& warp, const Op& op, const Piece& piece, const LaneAddress
   }
 }
 
+// Lanes of one instruction that write the same bytes: which of them stays is undefined, so they must agree. Asked of memory afterwards.
+void check_lanes_agree(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::string_view kind) {
+  if (!warp.cta->launch->checks || warp.strong_clock != 0) return;
+  const auto bytes = static_cast<std::uint32_t>(op.element_bytes) * op.count;
+  std::uint64_t together = 0;
+  for (int lane = 1; lane < kLanes; ++lane) together |= addresses.of[lane] - addresses.of[lane - 1] - bytes;  // the sign bit
+  if (piece.mask == kFullMask && together >> 63 == 0) [[likely]] return;  // each behind the one before
+  const std::uint32_t* registers = data_registers(warp, op);
+  const int stride = op.flags & kWideRegisters ? 8 : 4;
+  for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    const std::byte* at = piece.host + (addresses.of[lane] - piece.base);
+    bool stays = true;
+    for (int i = 0; i < op.count && stays; ++i) stays = std::memcmp(at + i * op.element_bytes, warp.registers + registers[i] + lane * stride, op.element_bytes) == 0;
+    if (stays) [[likely]] continue;
+    int other = lane;
+    for (std::uint32_t others = piece.mask; others != 0; others &= others - 1)
+      if (const int i = std::countr_zero(others); i != lane && addresses.of[i] - addresses.of[lane] + bytes - 1 < 2 * bytes - 1) other = i;
+    return report(warp, op, Severity::kError, kind, lane, [&] {
+      const std::string where = piece.allocation == nullptr ? fmt::format("shared offset {}", addresses.of[lane]) : fmt::format("byte {} of {}", addresses.of[lane] - piece.base, piece.allocation->noun());
+      return fmt::format("writes {} bytes at {}, where thread {} writes another value with the same instruction", bytes, where, warp.index * kLanes + other);
+    });
+  }
+}
+
 // What a load that was refused gives.
 void zero_registers(Warp& warp, const Op& op, std::uint32_t mask) {
   const std::uint32_t* registers = data_registers(warp, op);
@@ -118,7 +144,7 @@ void load_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses,
     const Piece piece = next_global_piece(warp, op, addresses, bytes, Access::kRead, rest);
     if (piece.mask == 0) continue;
     check_valid(warp, op, piece, addresses, bytes, "global");
-    check_global(warp, op, piece, addresses, bytes, GlobalAccess::kLoad);
+    check_global(warp, op, piece, addresses, bytes, op.flags & kReadOnly ? GlobalAccess::kReadOnlyLoad : GlobalAccess::kLoad);
     load_piece(warp, op, piece, addresses);
     good |= piece.mask;
   }
@@ -234,6 +260,7 @@ void store_global_lanes(Warp& warp, const Op& op, const LaneAddresses& addresses
     if (piece.mask == 0) continue;
     check_global(warp, op, piece, addresses, bytes, GlobalAccess::kStore);
     store_piece(warp, op, piece, addresses);
+    check_lanes_agree(warp, op, piece, addresses, "global_race");
     good |= piece.mask;
   }
   OpCounts& counts = counts_of(warp, op);
@@ -246,6 +273,7 @@ void store_shared_lanes(Warp& warp, const Op& op, LaneAddresses& addresses, std:
   if (piece.mask == 0) return;
   count_and_check(warp, op, addresses, bytes, Access::kWrite, piece.mask);
   store_piece(warp, op, piece, addresses);
+  check_lanes_agree(warp, op, piece, addresses, "shared_race");
 }
 void store_global(Warp& warp, const Op& op) {
   LaneAddresses addresses;

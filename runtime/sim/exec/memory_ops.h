@@ -12,6 +12,7 @@ enum MemoryFlags : std::uint8_t {
   kAddress64 = 1,     // the base register has 64 bits
   kSigned = 2,        // narrow loads extend the sign
   kWideRegisters = 4, // data registers have 64 bits
+  kReadOnly = 16,     // ld.global.nc
 };
 
 Handler load_handler(ptx::Space space);

@@ -87,6 +87,7 @@ struct Program {
   std::vector<SharedSymbol> shared_symbols;    // static and dynamic ones, for messages
   std::uint32_t cluster[3] = {};               // .reqnctapercluster; 0 = none
   std::uint32_t max_threads = 0;               // 0 = not given
+  std::uint32_t max_registers = 0;             // .maxnreg; 0 = not given
   bool uses_async = false;                     // mbarriers, the async proxy or clusters: checked by a shadow of their own
   bool ordered_ctas = false;                   // ctas may meet in global memory (atomics, flags): results depend on their order
   bool orders_memory = false;                  // has acquire or release accesses, or fences

@@ -16,9 +16,10 @@ int first_of_group(const Warp& warp) { return warp.index / kWarpgroup * kWarpgro
 
 }  // namespace
 
-void RegisterPool::reset(int num_ctas, int warps_per_cta, std::uint32_t threads) {
+void RegisterPool::reset(int num_ctas, int warps_per_cta, std::uint32_t threads, std::uint32_t limit) {
   warps_per_cta_ = warps_per_cta;
   launched_ = std::min(kMostPerThread, kRegistersPerSm / ((threads + 31) / 32 * 32) / 8 * 8);
+  if (limit != 0) launched_ = std::min(launched_, (limit + 7) / 8 * 8);  // they are given out in eights
   warps_.assign(static_cast<std::size_t>(num_ctas * warps_per_cta), {0, launched_, 0, 0, false});
 }
 

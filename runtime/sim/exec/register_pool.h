@@ -1,8 +1,8 @@
 // setmaxnreg: the registers of a cta, which its warpgroups give back and ask for (PTX ISA, "setmaxnreg").
 //
 // All warps of a warpgroup execute the same setmaxnreg, and synchronise before the next one. An increase waits until the cta's pool has
-// enough. How many registers a launch starts with is ptxas' choice; assumed is the most it can choose for this many threads, so that
-// what does not fit here fits nowhere.
+// enough. How many registers a launch starts with is ptxas' choice; assumed is the most it can choose for this many threads and under
+// .maxnreg, so that what does not fit here fits nowhere.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace bsgen::sim {
 
 class RegisterPool {
  public:
-  void reset(int num_ctas, int warps_per_cta, std::uint32_t threads);
+  // `limit`: .maxnreg, 0 = none.
+  void reset(int num_ctas, int warps_per_cta, std::uint32_t threads, std::uint32_t limit);
 
   struct WarpState {
     int steps = 0;               // setmaxnreg instructions executed

@@ -135,12 +135,13 @@ void Worker::start_cluster(std::uint64_t order) {
     std::fill(std::begin(cta.barriers), std::end(cta.barriers), Barrier());
     for (WarpgroupSteps& group : cta.warpgroups) group.start();
     if (cluster == nullptr) cta.shadow.reset(launch.checks ? launch.shared_bytes : 0, static_cast<int>(cta.warps.size()));
-    cta.lane_order.reset(launch.checks ? launch.shared_bytes : 0);
+    cta.lane_order.reset(launch.checks ? launch.shared_bytes : 0, cta.warps.size() == 1);
     for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), config.threads);
   }
   random_state = drawn(launch.schedule.seed ^ drawn(ctas[0].linear));
   if (cluster != nullptr) cluster->reset(ctas, launch.shared_bytes);
   flags.reset(ctas.size() * ctas[0].warps.size());
+  atomics.reset();
 }
 
 void Worker::warp_ended(Cta& cta) {
@@ -202,7 +203,7 @@ bool Worker::run_cluster(std::uint64_t order) {
         for (Warp& warp : cta.warps)
           if (!warp.done && warp.barrier < 0 && (busy->done || busy->barrier >= 0)) busy = &warp;
       report(*busy, launch.program->ops[static_cast<std::size_t>(busy->pc)], Severity::kError, "budget", kWholeWarp, [&] {
-        return fmt::format("does not end; its cta has executed more than {} warp instructions, and a larger SimOptions::instruction_budget allows more", launch.instruction_budget);
+        return fmt::format("does not end; its cta has executed more than {} warp instructions, and a larger budget (SimOptions::instruction_budget, bsgen run --budget) allows more", launch.instruction_budget);
       });
       return false;
     }

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "runtime/sim/check/atomic_checks.h"
 #include "runtime/sim/check/proxy_checks.h"
 
 namespace bsgen::sim {
@@ -163,6 +164,23 @@ void count_shared(Warp& warp, const Op& op, const LaneAddresses& offsets, std::u
   counts.shared_wavefronts_ideal += (distinct_bytes + 127) / 128;
 }
 
+// Words that single lanes read and others overwrite: asked where the warp is the only one, in larger ctas a barrier that is missing shows
+// between warps.
+static void check_word_order(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, Access access, const Footprint& touched) {
+  if (access == Access::kRead && bytes == kGranule) return;  // LaneOrder::read keeps these
+  std::uint32_t lanes = 0;
+  for (int i = 0; i < touched.count; ++i) lanes |= touched.lanes[i];
+  for (; lanes != 0; lanes &= lanes - 1) {
+    const int lane = std::countr_zero(lanes);
+    const auto offset = static_cast<std::uint32_t>(offsets.of[lane]);
+    if (access == Access::kRead) {
+      warp.cta->lane_order.read_words(warp.lane_epoch, offset, bytes, lane);
+    } else if (const int reader = warp.cta->lane_order.reader_of(warp.lane_epoch, offset, bytes, lane); reader >= 0) [[unlikely]] {
+      return report_lane_conflict(warp, op, {lane, reader, false}, access, offset, bytes);
+    }
+  }
+}
+
 void check_shared_footprint(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, Access access, const Footprint& touched) {
   Cta& cta = *warp.cta;
   if (!cta.launch->checks) return;
@@ -179,7 +197,12 @@ void check_shared_footprint(Warp& warp, const Op& op, const LaneAddresses& offse
     left = access == Access::kRead ? shadow.read_granules(warp.index, touched.granule, touched.bytes, touched.count)
                                    : shadow.write_granules(warp.index, touched.granule, touched.bytes, touched.count);
   }
+  for (int i = 0; i < touched.count && has_shared_atomics(warp); ++i) {
+    const int lane = std::countr_zero(touched.lanes[i]);
+    check_against_atomics(warp, op, access, cta.rank, static_cast<std::uint32_t>(offsets.of[lane]), bytes, lane);
+  }
   warp.lanes_wrote |= access == Access::kWrite;
+  if (cta.warps.size() == 1 && races) check_word_order(warp, op, offsets, bytes, access, touched);
   for (int i = 0; i < touched.count && races; ++i) {
     const LaneOrder::Conflict conflict =
         access == Access::kRead ? cta.lane_order.read(warp.lane_epoch, touched.granule[i], touched.lanes[i], touched.bytes[i], bytes == kGranule)

@@ -12,6 +12,7 @@
 #include "runtime/sim/check/flag_order.h"
 #include "runtime/sim/check/global_shadow.h"
 #include "runtime/sim/check/lane_order.h"
+#include "runtime/sim/check/shared_atomics.h"
 #include "runtime/sim/check/shared_shadow.h"
 #include "runtime/sim/exec/memory_map.h"
 #include "runtime/sim/exec/op_counts.h"
@@ -201,6 +202,7 @@ struct Worker {
   std::uint64_t random_state = 0;
   GlobalOrder& global;
   FlagOrder flags;
+  SharedAtomics atomics;                    // of the cluster
 
  private:
   void start_cluster(std::uint64_t order);

@@ -111,6 +111,7 @@ struct Function {
   std::vector<Instruction> body;
   std::vector<std::vector<int>> branch_tables;  // .branchtargets lists, as instruction indices
   std::uint32_t cluster[3] = {};         // .reqnctapercluster; 0 = none given
+  std::uint32_t max_registers = 0;       // .maxnreg; 0 = none given
   std::uint32_t max_threads = 0;         // .maxntid or .reqntid; 0 = none given
   int line = 0;
 };

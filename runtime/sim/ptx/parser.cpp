@@ -250,6 +250,7 @@ void ModuleParser::performance_directives(Function& function) {
       if (count < 3) values[count++] = static_cast<std::uint32_t>(value);
     } while (cursor_.accept(','));
     if (word == ".reqnctapercluster") std::copy(std::begin(values), std::end(values), function.cluster);
+    if (word == ".maxnreg") function.max_registers = values[0];
     if (word == ".maxntid" || word == ".reqntid") function.max_threads = static_cast<std::uint32_t>(std::min<std::uint64_t>(product, 1024));
   }
 }

@@ -149,7 +149,7 @@ TEST_CASE("a_trap_and_an_endless_loop_end_the_launch") {
   check({"trap", "sim: cta (0, 0) thread 3 executes trap (ptx line 16, kernel k)", "setp.eq.u32 %p1, %r1, 3;\n@%p1 trap;\n", "setp.eq.u32 %p1, %r1, 33;\n@%p1 trap;\n"});
   auto sim = SimDevice::create({.arch = *Arch::parse("sm_90"), .num_threads = 1, .instruction_budget = 1000000});
   const Launched launched = launch(*sim, kernel_text("L:\nbra.uni L;\n"), {.threads = 32}, {0, 0});
-  CHECK(launched.status.message() == "sim: cta (0, 0) warp 0 does not end; its cta has executed more than 1000000 warp instructions, and a larger SimOptions::instruction_budget allows more (ptx line 15, kernel k)");
+  CHECK(launched.status.message() == "sim: cta (0, 0) warp 0 does not end; its cta has executed more than 1000000 warp instructions, and a larger budget (SimOptions::instruction_budget, bsgen run --budget) allows more (ptx line 15, kernel k)");
 }
 
 TEST_CASE("writing_constant_memory_and_barriers_that_do_not_exist_are_reported") {

@@ -69,6 +69,16 @@ TEST_CASE("plain_and_atomic_accesses_race_and_atomic_ones_do_not") {
          "red.relaxed.cta.global.add.u32 [%rd2+8], 1;\n", "red.relaxed.gpu.global.add.u32 [%rd2+8], 1;\n", 1, 2});
 }
 
+TEST_CASE("what_the_kernel_writes_is_not_read_through_the_read_only_cache") {
+  check({"global_race", "sim: cta (0, 0) thread 0 reads 4 bytes at byte 0 of c, which warp 0 (ptx line 15) wrote in this kernel: ld.global.nc need not see that, whatever stands in between (ptx line 16, kernel k)",
+         "st.global.u32 [%rd4], %r1; bar.sync 0;\nld.global.nc.u32 %r5, [%rd4];\n", "st.global.u32 [%rd4], %r1; bar.sync 0;\nld.global.u32 %r5, [%rd4];\n"});
+  check({"global_race", "sim: cta (0, 0) thread 32 reads 4 bytes at byte 0 of c, which warp 0 (ptx line 15) wrote in this kernel: ld.global.nc need not see that, whatever stands in between (ptx line 16, kernel k)",
+         "@%p1 st.global.u32 [%rd4], %r1; bar.sync 0;\n@!%p1 ld.global.nc.u32 %r5, [%rd4+-128];\n", "@%p1 st.global.u32 [%rd4], %r1; bar.sync 0;\n@!%p1 ld.global.nc.u32 %r5, [%rd4];\n", 64});
+  // It orders no worse than any other read.
+  check({"global_race", "sim: cta (0, 0) thread 32 writes 4 bytes at byte 0 of c, which warp 0 (ptx line 15) read with no synchronisation in between (ptx line 16, kernel k)",
+         "@%p1 ld.global.nc.u32 %r5, [%rd4];\n@!%p1 st.global.u32 [%rd4+-128], %r1;\n", "@%p1 ld.global.nc.u32 %r5, [%rd4]; bar.sync 0;\n@!%p1 st.global.u32 [%rd4+-128], %r1;\n", 64});
+}
+
 // cta 0 writes a word (line 15) and raises a flag (line 16), cta 1 waits for the flag (line 17) and reads the word (line 18).
 std::string flag(const std::string& raise, const std::string& wait, const std::string& before = "") {
   return "@%p2 st.global.u32 [%rd4], 7; " + before + "\nsetp.ne.u32 %p3, %r1, 0; @!%p2 bra W; @%p3 bra E; " + raise + " bra.uni E;\nW: @%p3 bra R; L: " + wait +

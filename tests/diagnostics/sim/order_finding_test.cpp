@@ -68,5 +68,18 @@ TEST_CASE("setmaxnreg_is_executed_by_whole_warpgroups_within_what_the_cta_has") 
         "setp.lt.u32 %p3, %r1, 256; @!%p3 bra P;\nsetmaxnreg.inc.sync.aligned.u32 232; bra.uni E;\nP: setmaxnreg.dec.sync.aligned.u32 40;\nE:\n", 384);
 }
 
+TEST_CASE("maxnreg_bounds_the_registers_that_setmaxnreg_deals_out") {
+  const std::string body = "setp.lt.u32 %p3, %r1, 128; @!%p3 bra P;\nsetmaxnreg.inc.sync.aligned.u32 216; bra.uni E;\nP: setmaxnreg.dec.sync.aligned.u32 40;\nE:\n";
+  const auto run_with = [&](const std::string& limit) {
+    auto sim = device("sm_90", Timing::kEarly, 1);
+    std::string text = kernel_text(kStart + body, ".param .u64 in, .param .u64 out", 90, kShared);
+    text.replace(text.find("out)\n{"), 6, "out) " + limit + "\n{");
+    return launch(*sim, text, {.threads = 256}, {0, 0});
+  };
+  // 256 threads have 256 registers each at most; two warpgroups of 128 have 216 + 40 together.
+  check_twins("deadlock", "sim: cta (0, 0): warp 3 waits (ptx line 16) for 216 registers per thread, 928 of 960 are taken (summed over warps); warp 0, 1, 2, 4, 5, 6, 7 has ended (ptx line 16, kernel k)",
+              run_with(".maxnreg 128"), run_with(".maxnreg 120"));
+}
+
 }  // namespace
 }  // namespace bsgen::sim::test

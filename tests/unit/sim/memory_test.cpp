@@ -80,7 +80,7 @@ TEST_CASE("shared_wavefronts_count_bank_conflicts") {
   CHECK(wavefronts(base + "mad.lo.s32 %r4, %r1, 8, %r2;\n", u32) == Pair(2, 1));
   CHECK(wavefronts(base + "mad.lo.s32 %r4, %r1, 128, %r2;\n", u32) == Pair(32, 1));
   CHECK(wavefronts(base + "mad.lo.s32 %r4, %r1, 2, %r2;\ncvt.u16.u32 %rs1, %r1;\n", "st.shared.u16 [%r4], %rs1;\n") == Pair(1, 1));
-  CHECK(wavefronts(base + "mov.u32 %r4, %r2;\n", u32) == Pair(1, 1));  // one word for all
+  CHECK(wavefronts(base + "mov.u32 %r4, %r2;\n", "st.shared.u32 [%r4], 7;\n") == Pair(1, 1));  // one word for all
   const std::string v4 = "st.shared.v4.u32 [%r4], {%r1, %r1, %r1, %r1};\n";
   CHECK(wavefronts(base + "mad.lo.s32 %r4, %r1, 16, %r2;\n", v4) == Pair(4, 4));
   CHECK(wavefronts(base + "mad.lo.s32 %r4, %r1, 32, %r2;\n", v4) == Pair(8, 4));
