@@ -230,6 +230,8 @@ void store_async(Warp& warp, const Op& op) {
     const ProxyShadow::Agent agent = barrier->agent;
     if (op.function == nullptr)
       check_async_access(warp, op, ProxyShadow::Access::kAsyncWrite, agent, ProxyShadow::kInFlight, place->cta->rank, place->offset, bytes, lane);
+    else if (warp.cta->launch->checks)
+      check_atomic_among_plain(warp, op, place->cta->rank, place->offset, bytes, lane);
     std::byte values[16] = {};
     for (int i = 0; i < op.count; ++i)
       std::memcpy(values + i * op.element_bytes, warp.registers + registers[i] + lane * (op.flags & kWideRegisters ? 8 : 4), op.element_bytes);

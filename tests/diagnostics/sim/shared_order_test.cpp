@@ -54,6 +54,16 @@ TEST_CASE("plain_accesses_of_shared_memory_race_with_atomic_ones_that_nothing_or
   }
 }
 
+TEST_CASE("a_cp_async_beside_mbarriers_is_read_behind_its_own_wait_only") {
+  const auto copies = [](int waited, const std::string& read) {
+    return kBarrier + "cp.async.cg.shared.global [%r2], [%rd1], 16; cp.async.commit_group;\ncp.async.cg.shared.global [%r2+16], [%rd1], 16; cp.async.commit_group; cp.async.wait_group " + std::to_string(waited) +
+           ";\nld.shared.u32 %r5, [" + read + "]; cp.async.wait_all;\n";
+  };
+  const std::string message = "sim: cta (0, 0) thread 0 reads 4 bytes at shared offset 16 (buffer+16), which a cp.async of warp 0 (ptx line 16) wrote: nothing orders its wait before this (ptx line 17, kernel k)";
+  check("shared_race", message, copies(1, "%r2+16"), copies(1, "%r2"), 1);
+  check("shared_race", message, copies(1, "%r2+16"), copies(0, "%r2+16"), 1);
+}
+
 TEST_CASE("ctas_of_a_cluster_may_update_one_word_atomically_and_no_other_way") {
   const std::string both = "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;\n";
   const auto body = [&](const std::string& update) { return "@!%p1 st.shared.u32 [%r2], 0; mapa.shared::cluster.u32 %r5, %r2, 0; " + both + update + "\n" + both + "ld.shared::cluster.u32 %r6, [%r5];\n" + both; };
@@ -62,6 +72,18 @@ TEST_CASE("ctas_of_a_cluster_may_update_one_word_atomically_and_no_other_way") {
   INFO(good.status.message());
   CHECK(good.report.diagnostics.empty());
   CHECK(run(body("st.shared::cluster.u32 [%r5], 1;"), pair).find("shared_race") != nullptr);
+  // red.async is as atomic: what it adds to is written before.
+  const auto async = [&](const std::string& order) {
+    return "@%p1 bra I; mbarrier.init.shared::cta.b64 [%r3], 1; fence.mbarrier_init.release.cluster; mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r3], 128; I: st.shared.u32 [%r4], 0;\nbarrier.cluster.arrive" + order +
+           ".aligned; barrier.cluster.wait.aligned; mov.u32 %r5, %cluster_ctarank; xor.b32 %r5, %r5, 1; mapa.shared::cluster.u32 %r6, %r4, %r5; mapa.shared::cluster.u32 %r7, %r3, %r5;\n"
+           "red.async.relaxed.cluster.shared::cluster.mbarrier::complete_tx::bytes.add.u32 [%r6], 1, [%r7];\nW: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 %p4, [%r3], 0; @!%p4 bra W; ld.shared.u32 %r8, [%r4];\n" + both;
+  };
+  const Launched released = run(async(""), pair);
+  INFO(released.status.message());
+  CHECK(released.report.diagnostics.empty());
+  const Launched relaxed = run(async(".relaxed"), pair);
+  REQUIRE(relaxed.find("shared_race") != nullptr);
+  CHECK(relaxed.find("shared_race")->message.find("atomically updates 4 bytes at shared offset 0 (buffer) of cta rank ") != std::string::npos);
   const Launched bad = run("@!%p1 st.shared.u32 [%r2], 0; mapa.shared::cluster.u32 %r5, %r2, 0; " + both + "@!%p1 red.shared::cluster.add.u32 [%r5], 1;\nld.shared::cluster.u32 %r6, [%r5];\n" + both, pair);
   REQUIRE(bad.find("shared_race") != nullptr);
   CHECK(bad.report.failed());
