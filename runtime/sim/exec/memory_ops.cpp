@@ -97,6 +97,23 @@ void store_piece(Warp& warp, const Op& op, const Piece& piece, const LaneAddress
   }
 }
 
+// Whether memory holds something else than the lanes have stored there.
+template <int kElement>
+bool differs(const Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses) {
+  const std::uint32_t* registers = data_registers(warp, op);
+  const int stride = op.flags & kWideRegisters ? 8 : 4;
+  std::uint64_t unlike = 0;
+  for (int i = 0; i < op.count; ++i)
+    for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
+      const int lane = std::countr_zero(rest);
+      std::uint64_t stored = 0, there = 0;
+      std::memcpy(&stored, warp.registers + registers[i] + lane * stride, kElement);
+      std::memcpy(&there, piece.host + (addresses.of[lane] - piece.base) + i * kElement, kElement);
+      unlike |= stored ^ there;
+    }
+  return unlike != 0;
+}
+
 // Lanes of one instruction that write the same bytes: which of them stays is undefined, so they must agree. Asked of memory afterwards.
 void check_lanes_agree(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::string_view kind) {
   if (!warp.cta->launch->checks || warp.strong_clock != 0) return;
@@ -104,6 +121,11 @@ void check_lanes_agree(Warp& warp, const Op& op, const Piece& piece, const LaneA
   std::uint64_t together = 0;
   for (int lane = 1; lane < kLanes; ++lane) together |= addresses.of[lane] - addresses.of[lane - 1] - bytes;  // the sign bit
   if (piece.mask == kFullMask && together >> 63 == 0) [[likely]] return;  // each behind the one before
+  const bool unlike = op.element_bytes == 4   ? differs<4>(warp, op, piece, addresses)
+                      : op.element_bytes == 8 ? differs<8>(warp, op, piece, addresses)
+                      : op.element_bytes == 2 ? differs<2>(warp, op, piece, addresses)
+                                              : differs<1>(warp, op, piece, addresses);
+  if (!unlike) [[likely]] return;
   const std::uint32_t* registers = data_registers(warp, op);
   const int stride = op.flags & kWideRegisters ? 8 : 4;
   for (std::uint32_t rest = piece.mask; rest != 0; rest &= rest - 1) {
