@@ -188,13 +188,6 @@ TEST_CASE("a_deadlock_says_who_waits_and_its_trace_ends_there") {
         "  to see it, add --trace cta=0,warp=0,until=finding\n");
 }
 
-TEST_CASE("a_budget_ends_a_kernel_early_and_the_finding_says_how_to_raise_it") {
-  const ToolResult result = run(right_kernel(), "--budget 10");
-  CHECK(result.status == 1);
-  CHECK(result.out.find("has executed more than 10 warp instructions, and a larger budget (SimOptions::instruction_budget, bsgen run --budget) allows more") != std::string::npos);
-  CHECK(run(right_kernel(), "--budget 100000").status == 0);
-}
-
 TEST_CASE("options_of_the_simulated_device_that_make_no_sense_are_refused") {
   const auto refused = [](const std::string& options, const std::string& message) {
     const ToolResult result = run_tool(std::string("run ") + kMask + "--tokens 4 --device sim " + options);
