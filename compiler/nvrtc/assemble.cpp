@@ -7,6 +7,7 @@
 
 #include "compiler/nvrtc/compile.h"
 #include "compiler/nvrtc/error_message.h"
+#include "compiler/nvrtc/inside_compilers.h"
 #include "compiler/nvrtc/ptx_entries.h"
 #include "compiler/nvrtc/resource_report.h"
 #include "compiler/nvrtc/toolchain.h"
@@ -102,6 +103,8 @@ Expected<KernelImage> assemble(const Toolchain& toolchain, std::string ptx,
   image.entry = entry;
   image.ptx = std::move(ptx);
   if (!toolchain.has_nvjitlink()) return image;
+  const InsideCompilers inside;
+  BSGEN_TRY(inside.status());
   const auto begin = std::chrono::steady_clock::now();
   Link link(toolchain.nvjitlink);
   if (!link.run(image.ptx, entry + ".ptx", assemble_options(arch)))

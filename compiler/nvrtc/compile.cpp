@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "compiler/nvrtc/error_message.h"
+#include "compiler/nvrtc/inside_compilers.h"
 #include "compiler/nvrtc/toolchain.h"
 
 namespace bsgen::nvrtc {
@@ -153,6 +154,8 @@ Status compile_error(const Toolchain& toolchain, const codegen::KernelSource& so
 Expected<KernelImage> compile_ptx(const Toolchain& toolchain, const codegen::KernelSource& source,
                                   const Arch& arch) {
   BSGEN_TRY(check_architecture(toolchain.info, arch));
+  const InsideCompilers inside;
+  BSGEN_TRY(inside.status());
   const auto begin = Clock::now();
   Program program(toolchain.nvrtc);
   if (const NvrtcResult result = program.create(source); result != 0)

@@ -5,7 +5,8 @@
 //   BSGEN_ASSIGN(KernelImage image, nvrtc::compile(*toolchain, source, arch));
 //
 // Every function may be called from any thread; NVRTC itself serialises its front end. A child of
-// fork() may compile unless some thread was inside NVRTC when it was forked.
+// fork() may compile unless some thread was inside the compilers when it was forked: there their locks stay taken, and
+// compile() is refused with kUnsupported instead of waiting for ever.
 #pragma once
 
 #include <span>
@@ -18,6 +19,9 @@
 #include "compiler/codegen/kernel_source.h"
 
 namespace bsgen::nvrtc {
+
+// This process was forked while its parent compiled.
+bool broken_by_fork();
 
 // One folder's NVRTC and nvJitLink, of one release. Opened once, shared, never closed.
 class Toolchain;

@@ -14,6 +14,7 @@
 #include "compiler/nvrtc/build_id.h"
 #include "compiler/nvrtc/search.h"
 #include "compiler/nvrtc/shared_library.h"
+#include "compiler/support/fork_safe_mutex.h"
 
 namespace bsgen::nvrtc {
 namespace {
@@ -181,7 +182,7 @@ namespace {
 
 // Leaked on purpose: kernels may still be compiled while static objects are being destroyed.
 struct Registry {
-  std::mutex mutex;
+  ForkSafeMutex mutex;
   std::map<std::string, std::unique_ptr<Toolchain>> opened;
 };
 Registry& registry() {

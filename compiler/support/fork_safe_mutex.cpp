@@ -1,0 +1,58 @@
+#include "compiler/support/fork_safe_mutex.h"
+
+#include <pthread.h>
+
+#include <atomic>
+
+namespace bsgen {
+
+// All mutexes of the kind. Constant-initialised, so that it is there before and after every static object.
+struct ForkGate {
+  std::mutex mutex;  // of the list; held from before a fork until after it
+  ForkSafeMutex* first = nullptr;
+  std::atomic<unsigned> generation{0};
+
+  void add(ForkSafeMutex* member) {
+    static const bool registered = pthread_atfork(&before, &after_in_parent, &after_in_child) == 0;
+    (void)registered;
+    const std::lock_guard lock(mutex);
+    member->next_ = first;
+    if (first) first->previous_ = member;
+    first = member;
+  }
+  void remove(ForkSafeMutex* member) {
+    const std::lock_guard lock(mutex);
+    (member->previous_ ? member->previous_->next_ : first) = member->next_;
+    if (member->next_) member->next_->previous_ = member->previous_;
+  }
+
+  static void before();
+  static void after_in_parent();
+  static void after_in_child();
+};
+
+namespace {
+
+constinit ForkGate gate;
+
+}  // namespace
+
+void ForkGate::before() {
+  gate.mutex.lock();
+  for (ForkSafeMutex* m = gate.first; m; m = m->next_) m->mutex_.lock();
+}
+void ForkGate::after_in_parent() {
+  for (ForkSafeMutex* m = gate.first; m; m = m->next_) m->mutex_.unlock();
+  gate.mutex.unlock();
+}
+void ForkGate::after_in_child() {
+  gate.generation.fetch_add(1, std::memory_order_relaxed);
+  after_in_parent();
+}
+
+ForkSafeMutex::ForkSafeMutex() { gate.add(this); }
+ForkSafeMutex::~ForkSafeMutex() { gate.remove(this); }
+
+unsigned fork_generation() { return gate.generation.load(std::memory_order_relaxed); }
+
+}  // namespace bsgen
