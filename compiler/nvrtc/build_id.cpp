@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 
+#include "compiler/support/fork_safe_mutex.h"
 #include "compiler/support/hash.h"
 
 namespace bsgen::nvrtc {
@@ -107,7 +108,7 @@ struct Known {
 };
 // Leaked on purpose: kernels may still be requested while static objects are being destroyed.
 struct Memory {
-  std::mutex mutex;
+  ForkSafeMutex mutex;
   std::map<std::string, Known> by_path;
 };
 Memory& memory() {

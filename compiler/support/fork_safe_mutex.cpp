@@ -3,6 +3,8 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 namespace bsgen {
 
@@ -37,9 +39,17 @@ constinit ForkGate gate;
 
 }  // namespace
 
+// All or none: a thread that holds one may be waiting for another, or be about to make one.
 void ForkGate::before() {
-  gate.mutex.lock();
-  for (ForkSafeMutex* m = gate.first; m; m = m->next_) m->mutex_.lock();
+  for (;;) {
+    gate.mutex.lock();
+    ForkSafeMutex* taken = gate.first;
+    while (taken && taken->mutex_.try_lock()) taken = taken->next_;
+    if (!taken) return;
+    for (ForkSafeMutex* m = gate.first; m != taken; m = m->next_) m->mutex_.unlock();
+    gate.mutex.unlock();
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
 }
 void ForkGate::after_in_parent() {
   for (ForkSafeMutex* m = gate.first; m; m = m->next_) m->mutex_.unlock();

@@ -1,8 +1,8 @@
 // ForkSafeMutex: a mutex that a fork() waits for, so that the child finds it free and what it guards whole.
 //
 // fork() copies one thread only. A mutex that another thread held at that moment stays locked in the child for ever. So fork() takes
-// every mutex of this kind first and gives all back afterwards, in the parent and in the child. They must be held briefly (no
-// compiling, no waiting) and never two at a time.
+// every mutex of this kind first and gives all back afterwards, in the parent and in the child. They should be held briefly; in which
+// order a thread takes two of them does not matter here.
 #pragma once
 
 #include <mutex>

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bsgen/dtype.h"
@@ -62,23 +63,40 @@ struct LaunchArguments {
 using Stream = void*;
 
 namespace runtime {
+struct Digest;
 struct LoadedKernel;  // runtime/launch: plan facts, function handle, bound table
+template <class Key, class Value>
+struct Cell;
 }
 
-// Copyable handle; keeps the module and the bound schedule alive. Launch from any thread.
+// Copyable handle; keeps the module and the bound schedule alive. Launch from any thread. Copying writes to memory of the calling thread
+// alone, so threads that share a kernel do not slow one another down. One that was moved from may only be assigned to or destroyed.
 class Kernel {
  public:
-  explicit Kernel(std::shared_ptr<const runtime::LoadedKernel> loaded) : loaded_(std::move(loaded)) {}
+  using Cell = runtime::Cell<runtime::Digest, runtime::LoadedKernel>;
+  explicit Kernel(Cell* counted) : cell_(counted) {}
+  Kernel(const Kernel& other);
+  Kernel(Kernel&& other) noexcept : cell_(std::exchange(other.cell_, nullptr)) {}
+  Kernel& operator=(Kernel other) noexcept {
+    std::swap(cell_, other.cell_);
+    return *this;
+  }
+  ~Kernel() {
+    if (cell_) leave();
+  }
 
   std::size_t workspace_bytes(std::int64_t tokens) const;
   // Checks shapes, dtypes, alignment and device of every argument, then calls the driver once.
   Status launch(const LaunchArguments& arguments, Stream stream = nullptr) const;
 
   const KernelImage& image() const;
-  const runtime::LoadedKernel& loaded() const { return *loaded_; }
+  const runtime::LoadedKernel& loaded() const;
+  Cell* release() { return std::exchange(cell_, nullptr); }  // still counted: for who keeps it by other means
 
  private:
-  std::shared_ptr<const runtime::LoadedKernel> loaded_;
+  void leave();
+
+  Cell* cell_;
 };
 
 }  // namespace bsgen

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "runtime/cache/entry.h"
+#include "compiler/support/fork_safe_mutex.h"
 #include "runtime/cache/warn_once.h"
 
 struct redisContext;
@@ -48,7 +49,7 @@ class FleetCache {
   std::string secret_, host_;
   int port_ = 0;
   WarnOnce warn_;
-  std::mutex mutex_;
+  ForkSafeMutex mutex_;
   bool off_ = false;
   int process_ = 0;  // that connected: a child of fork() must not speak through its parent's socket
   redisContext* context_ = nullptr;

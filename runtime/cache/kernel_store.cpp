@@ -37,12 +37,12 @@ Expected<KernelStore::Result> KernelStore::get(const KernelKey& key, const Recor
   return flights_.run(key.digest, [&] { return find_or_compile(key, about, compile); });
 }
 
-std::optional<KernelStore::Result> KernelStore::in_memory(const KernelKey& key) {
+std::optional<KernelStore::Result> KernelStore::in_memory(const KernelKey& key, bool settled) {
   if (!options_.memory) return std::nullopt;
-  SharedImage image = memory_.find(key.digest);
+  const auto image = settled ? memory_.find_settled(key.digest) : memory_.find(key.digest);
   if (!image) return std::nullopt;
   count_memory_hit();
-  return Result{std::move(image), KernelOrigin::kMemory};
+  return Result{*image, KernelOrigin::kMemory};
 }
 
 std::optional<KernelStore::Result> KernelStore::on_disk(const KernelKey& key) {
@@ -63,7 +63,7 @@ std::optional<KernelStore::Result> KernelStore::on_disk(const KernelKey& key) {
 
 Expected<KernelStore::Result> KernelStore::find_or_compile(const KernelKey& key, const Record& about, const CompileFunction& compile) {
   // A flight for this key may have landed between our look into memory and our take-off.
-  if (auto result = in_memory(key)) return *std::move(result);
+  if (auto result = in_memory(key, true)) return *std::move(result);
   KeyLock lock;
   if (disk_) {
     if (auto result = on_disk(key)) return *std::move(result);
@@ -111,8 +111,10 @@ std::optional<KernelStore::Result> KernelStore::wait_for_turn(const KernelKey& k
       ++counts_.waits;
     }
     if (Clock::now() - begin > patience()) {
-      const std::lock_guard counting(counts_mutex_);
-      ++counts_.given_up_waits;
+      {
+        const std::lock_guard counting(counts_mutex_);
+        ++counts_.given_up_waits;
+      }
       warn_("wait", fmt::format("cache: another process has been compiling {} for {} s; it is compiled here as well", key.hex().substr(0, 12),
                                 std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin).count()));
       return std::nullopt;
@@ -149,7 +151,7 @@ Expected<SharedImage> KernelStore::compile_counted(const CompileFunction& compil
 }
 
 KernelStore::Result KernelStore::remember(const KernelKey& key, SharedImage image, KernelOrigin origin) {
-  if (options_.memory) memory_.insert(key.digest, image, image->ptx.size() + image->cubin.size());
+  if (options_.memory) memory_.insert(key.digest, decltype(memory_)::Handle::make(image), image->ptx.size() + image->cubin.size());
   return Result{std::move(image), origin};
 }
 
@@ -161,7 +163,7 @@ void KernelStore::count_bundle_hit() {
 CacheStats KernelStore::counts() const {
   const std::lock_guard lock(counts_mutex_);
   CacheStats counts = counts_;
-  counts.hits_memory = hits_memory_;
+  counts.hits_memory = hits_memory_.sum();
   return counts;
 }
 

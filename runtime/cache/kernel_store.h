@@ -19,6 +19,7 @@
 #include "runtime/cache/key_lock.h"
 #include "runtime/cache/memory_cache.h"
 #include "runtime/cache/single_flight.h"
+#include "runtime/support/striped.h"
 
 namespace bsgen::runtime {
 
@@ -60,7 +61,7 @@ class KernelStore {
   Expected<Result> get(const KernelKey& key, const Record& about, const CompileFunction& compile);
 
   void count_memory_hit() {
-    hits_memory_.fetch_add(1, std::memory_order_relaxed);
+    hits_memory_.add();
   }  // of a tier above this one
   void count_bundle_hit();
 
@@ -70,7 +71,7 @@ class KernelStore {
   CacheStats stats() const;
 
  private:
-  std::optional<Result> in_memory(const KernelKey& key);
+  std::optional<Result> in_memory(const KernelKey& key, bool settled = false);  // settled: see MemoryCache
   std::optional<Result> on_disk(const KernelKey& key);
   std::optional<Result> in_fleet(const KernelKey& key);
   Expected<Result> find_or_compile(const KernelKey& key, const Record& about, const CompileFunction& compile);
@@ -82,14 +83,14 @@ class KernelStore {
   Result remember(const KernelKey& key, SharedImage image, KernelOrigin origin);
 
   StoreOptions options_;
-  MemoryCache<KernelImage> memory_;
+  MemoryCache<Digest, SharedImage, DigestHash> memory_;
   std::optional<DiskCache> disk_;
   std::list<ReadOnlyCache> read_only_;
   std::optional<FleetCache> fleet_;
   WarnOnce warn_;
   SingleFlight<Digest, Result, DigestHash> flights_;
-  std::atomic<std::uint64_t> hits_memory_{0};
-  mutable std::mutex counts_mutex_;
+  StripedCounter hits_memory_;
+  mutable ForkSafeMutex counts_mutex_;
   CacheStats counts_;  // of all that takes longer than a hit in memory
 };
 

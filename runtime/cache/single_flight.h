@@ -9,12 +9,13 @@
 #include <unordered_map>
 
 #include "bsgen/status.h"
+#include "compiler/support/fork_safe_mutex.h"
 
 namespace bsgen::runtime {
 
 // The first thread to ask for a key works, without any lock held; those that ask before it is done
 // wait for its result, an error included. Nothing is remembered afterwards: the work itself looks
-// into and fills the cache.
+// into and fills the cache. In a forked child nobody waits for a thread that stayed behind.
 template <class Key, class Value, class Hash>
 class SingleFlight {
  public:
@@ -22,6 +23,7 @@ class SingleFlight {
   Expected<Value> run(const Key& key, Work&& work, bool* led = nullptr) {
     std::unique_lock lock(mutex_);
     auto& slot = flights_[key];
+    if (slot && slot->generation != fork_generation()) abandon(slot);
     if (led) *led = !slot;
     if (slot) {
       const std::shared_ptr<Flight> flight = slot;
@@ -34,7 +36,7 @@ class SingleFlight {
     Expected<Value> result = guarded(work);
     lock.lock();
     flight->result = result;
-    flights_.erase(key);
+    if (const auto it = flights_.find(key); it != flights_.end() && it->second == flight) flights_.erase(it);
     lock.unlock();
     flight->done.notify_all();
     return result;
@@ -42,9 +44,14 @@ class SingleFlight {
 
  private:
   struct Flight {
-    std::condition_variable done;
+    std::condition_variable_any done;
     std::optional<Expected<Value>> result;
+    unsigned generation = fork_generation();
   };
+
+  // Whoever led it is a thread of the process that this one was forked from. Never destroyed: a condition variable waits for its waiters,
+  // who are there as well.
+  static void abandon(std::shared_ptr<Flight>& flight) { new std::shared_ptr<Flight>(std::move(flight)); }
 
   // An exception (out of memory, say) must not leave the others waiting.
   template <class Work>
@@ -56,7 +63,7 @@ class SingleFlight {
     }
   }
 
-  std::mutex mutex_;
+  ForkSafeMutex mutex_;
   std::unordered_map<Key, std::shared_ptr<Flight>, Hash> flights_;
 };
 

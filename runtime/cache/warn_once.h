@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bsgen/options.h"
+#include "compiler/support/fork_safe_mutex.h"
 
 namespace bsgen::runtime {
 
@@ -22,7 +23,7 @@ class WarnOnce {
 
  private:
   Logger logger_;
-  std::mutex mutex_;
+  ForkSafeMutex mutex_;
   std::set<std::string> warned_;
 };
 

@@ -19,14 +19,15 @@ Expected<cpu::CpuPlan> plan_for_cpu(const Device& device, const Layout& layout, 
 Expected<Kernel> load_cpu_kernel(std::shared_ptr<Device> device, const Layout& layout, const Problem& problem, const CompileOptions& options,
                                  std::span<const std::byte> object) {
   BSGEN_ASSIGN(const cpu::CpuPlan plan, plan_for_cpu(*device, layout, problem, options));
-  auto loaded = std::make_shared<LoadedKernel>();
-  loaded->plan = plan::unchosen(layout, problem);  // what launches are checked against
-  loaded->plan.num_panels = 1;
-  BSGEN_ASSIGN(loaded->spec, make_launch_spec(loaded->plan, device->info()));
+  LoadedKernel loaded;
+  loaded.plan = plan::unchosen(layout, problem);  // what launches are checked against
+  loaded.plan.num_panels = 1;
+  BSGEN_ASSIGN(loaded.spec, make_launch_spec(loaded.plan, device->info()));
   const std::string_view code(reinterpret_cast<const char*>(object.data()), object.size());
-  BSGEN_ASSIGN(loaded->function, dynamic_cast<cpu::CpuDevice&>(*device).function(plan, layout, code));
-  loaded->device = std::move(device);
-  return Kernel(std::move(loaded));
+  BSGEN_ASSIGN(loaded.function, dynamic_cast<cpu::CpuDevice&>(*device).function(plan, layout, code));
+  loaded.image = std::make_shared<const KernelImage>();
+  loaded.device = std::move(device);
+  return Kernel(HeldKernel::make(std::move(loaded)).release());
 }
 
 }  // namespace bsgen::runtime

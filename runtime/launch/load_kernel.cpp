@@ -85,19 +85,24 @@ Expected<LaunchSpec> make_launch_spec(const plan::KernelPlan& plan, const Device
 }
 
 Expected<Kernel> load_kernel(std::shared_ptr<Device> device, const plan::KernelPlan& plan, const plan::Schedule& schedule,
-                             const KernelImage& image) {
-  auto loaded = std::make_shared<LoadedKernel>();
-  BSGEN_ASSIGN(loaded->spec, make_launch_spec(plan, device->info()));
-  BSGEN_ASSIGN(loaded->function, device->load(image, static_cast<std::uint32_t>(plan.shared_bytes)));
+                             std::shared_ptr<const KernelImage> image) {
+  LoadedKernel loaded;
+  BSGEN_ASSIGN(loaded.spec, make_launch_spec(plan, device->info()));
+  BSGEN_ASSIGN(loaded.function, device->load(*image, static_cast<std::uint32_t>(plan.shared_bytes)));
   if (plan.tier == Tier::kTable) {
     const std::vector<std::byte> table = schedule.table();
-    BSGEN_ASSIGN(loaded->table, device->allocate(table.size()));
-    if (!table.empty()) BSGEN_TRY(device->copy_in(loaded->table.address(), table));
+    BSGEN_ASSIGN(loaded.table, device->allocate(table.size()));
+    if (!table.empty()) BSGEN_TRY(device->copy_in(loaded.table.address(), table));
   }
-  loaded->plan = plan;
-  loaded->image = image;
-  loaded->device = std::move(device);
-  return Kernel(std::move(loaded));
+  loaded.plan = plan;
+  loaded.image = std::move(image);
+  loaded.device = std::move(device);
+  return Kernel(HeldKernel::make(std::move(loaded)).release());
+}
+
+Expected<Kernel> load_kernel(std::shared_ptr<Device> device, const plan::KernelPlan& plan, const plan::Schedule& schedule,
+                             const KernelImage& image) {
+  return load_kernel(std::move(device), plan, schedule, std::make_shared<const KernelImage>(image));
 }
 
 }  // namespace bsgen::runtime

@@ -1,58 +1,190 @@
 #include "runtime/cache/memory_cache.h"
 
-#include "tests/unit/cache/cache_fixture.h"
+#include <atomic>
+#include <thread>
 
-using namespace bsgen;
-using namespace bsgen::test;
+#include "tests/support/catch.h"
+
+using namespace bsgen::runtime;
 
 namespace {
 
-// Keys of one shard, so that the order of use is the shard's.
-std::vector<Digest> keys_of_one_shard(int count) {
-  std::vector<Digest> keys;
-  for (int n = 0; static_cast<int>(keys.size()) < count; ++n)
-    if (const Digest digest = make_key(n).digest; digest.bytes[31] % 16 == 5)
-      keys.push_back(digest);
-  return keys;
+// Counts the values that are alive.
+struct Counted {
+  explicit Counted(std::uint64_t of) : value(of) { ++alive; }
+  Counted(Counted&& other) noexcept : value(other.value) { ++alive; }
+  ~Counted() {
+    value = ~0ull;
+    --alive;
+  }
+  std::uint64_t value;
+  static inline std::atomic<int> alive{0};
+};
+
+struct NumberHash {
+  std::uint64_t operator()(std::uint64_t n) const { return n * 0x9e3779b97f4a7c15u >> 7; }
+};
+using Cache = MemoryCache<std::uint64_t, Counted, NumberHash>;
+
+void put(Cache& cache, std::uint64_t key, std::uint64_t value, std::uint64_t bytes = 0) {
+  cache.insert(key, Cache::Handle::make(Counted(value)), bytes);
 }
 
 }  // namespace
 
-TEST_CASE("the_least_recently_used_value_leaves_a_full_memory_tier") {
-  MemoryCache<int> cache(3 * 16);
-  const auto keys = keys_of_one_shard(4);
-  for (int i = 0; i < 3; ++i)
-    cache.insert(keys[static_cast<std::size_t>(i)], std::make_shared<const int>(i));
-  CHECK(*cache.find(keys[0]) == 0);  // makes key 1 the oldest
-  cache.insert(keys[3], std::make_shared<const int>(3));
+TEST_CASE("a_full_memory_tier_throws_out_what_was_not_used_since_it_last_looked") {
+  Cache cache(3);
+  for (std::uint64_t i = 0; i < 3; ++i) put(cache, i, i);
+  CHECK(cache.find(0ull)->value == 0);
+  put(cache, 3, 3);
   CHECK(cache.size() == 3);
-  CHECK(!cache.find(keys[1]));
-  CHECK(*cache.find(keys[0]) == 0);
-  CHECK(*cache.find(keys[2]) == 2);
-  CHECK(*cache.find(keys[3]) == 3);
+  CHECK(!cache.find(1ull));
+  CHECK(cache.find(0ull)->value == 0);
+  CHECK(cache.find(2ull)->value == 2);
+  CHECK(cache.find(3ull)->value == 3);
+}
+
+TEST_CASE("kernels_in_use_survive_ten_times_their_number_of_others_in_a_memory_tier") {
+  Cache cache(100);
+  for (std::uint64_t i = 0; i < 20; ++i) put(cache, i, i);
+  std::size_t lost = 0;
+  for (std::uint64_t other = 1000; other < 2000; ++other) {
+    put(cache, other, other);
+    if (other % 20 == 0)
+      for (std::uint64_t i = 0; i < 20; ++i) lost += !cache.find(i);
+  }
+  CHECK(lost == 0);
 }
 
 TEST_CASE("the_memory_tier_keeps_its_bound_in_bytes_and_holds_one_value_however_large") {
-  MemoryCache<int> cache(1000 * 16, 100 * 16);
-  const auto keys = keys_of_one_shard(3);
-  cache.insert(keys[0], std::make_shared<const int>(0), 60);
-  cache.insert(keys[1], std::make_shared<const int>(1), 60);
-  CHECK(!cache.find(keys[0]));
+  Cache cache(1000, 100);
+  put(cache, 0, 0, 60);
+  put(cache, 1, 1, 60);
+  CHECK(!cache.find(0ull));
   CHECK(cache.bytes() == 60);
-  cache.insert(keys[2], std::make_shared<const int>(2), 5000);
+  put(cache, 2, 2, 5000);
   CHECK(cache.size() == 1);
-  CHECK(*cache.find(keys[2]) == 2);
-  cache.insert(keys[2], std::make_shared<const int>(7), 10);
-  CHECK(*cache.find(keys[2]) == 7);
+  CHECK(cache.find(2ull)->value == 2);
+  put(cache, 2, 7, 10);
+  CHECK(cache.find(2ull)->value == 7);
   CHECK(cache.bytes() == 10);
 }
 
 TEST_CASE("a_value_that_left_the_memory_tier_lives_on_with_its_holder") {
-  MemoryCache<int> cache(16);
-  const auto keys = keys_of_one_shard(2);
-  cache.insert(keys[0], std::make_shared<const int>(0));
-  const auto held = cache.find(keys[0]);
-  cache.insert(keys[1], std::make_shared<const int>(1));
-  CHECK(!cache.find(keys[0]));
-  CHECK(*held == 0);
+  const int before = Counted::alive;
+  {
+    Cache::Handle held;
+    {
+      Cache cache(1);
+      put(cache, 0, 5);
+      held = cache.find(0ull);
+      put(cache, 1, 6);
+      CHECK(!cache.find(0ull));
+      CHECK(held->value == 5);
+      CHECK(Counted::alive == before + 2);
+    }
+    const Cache::Handle copy = held;
+    held = {};
+    CHECK(copy->value == 5);
+    CHECK(Counted::alive == before + 1);
+  }
+  CHECK(Counted::alive == before);
+}
+
+TEST_CASE("what_collides_in_the_memory_tier_is_found_after_others_left") {
+  struct Bad {  // eight places for everything
+    std::uint64_t operator()(std::uint64_t n) const { return n % 8 + 57; }
+  };
+  MemoryCache<std::uint64_t, std::uint64_t, Bad> cache(40);
+  using Handle = decltype(cache)::Handle;
+  std::size_t wrong = 0;
+  for (std::uint64_t n = 0; n < 400; ++n) {
+    cache.insert(n, Handle::make(n * 3));
+    std::size_t found = 0;
+    for (std::uint64_t k = 0; k <= n; ++k)
+      if (const auto held = cache.find(k)) {
+        ++found;
+        wrong += *held != k * 3;
+      }
+    wrong += found != std::min<std::uint64_t>(n + 1, 40);
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a_hundred_thousand_keys_pass_through_a_memory_tier_without_growth") {
+  const int before = Counted::alive;
+  Cache cache(256);
+  for (std::uint64_t key = 0; key < 100'000; ++key) {
+    put(cache, key, key);
+    if (key >= 1000 && Counted::alive > before + 256) FAIL("more values are alive than the tier holds, at key " << key);
+  }
+  CHECK(cache.size() == 256);
+  // Every cell that was ever made is in use or waits for the next value: no further one is made.
+  Cache::Handle one = Cache::Handle::make(Counted(1));
+  const auto* cell = one.cell();
+  one = {};
+  CHECK(Cache::Handle::make(Counted(2)).cell() == cell);
+}
+
+// Readers, writers and holders at once; under the thread sanitizer this is the proof of the order of memory.
+TEST_CASE("threads_read_a_memory_tier_while_others_throw_out_of_it") {
+  constexpr std::uint64_t kKeys = 64, kRounds = 5'000;
+  constexpr int kReaders = 3, kWriters = 2;
+  const int before = Counted::alive;
+  std::atomic<std::size_t> wrong{0}, found{0};
+  {
+    Cache cache(16);
+    for (std::uint64_t key = 0; key < 16; ++key) put(cache, key, key);
+    std::atomic<int> writing{kWriters};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kReaders; ++t)
+      threads.emplace_back([&, t] {
+        std::vector<Cache::Handle> some(8);  // held for a while, let go by whoever comes last
+        std::uint64_t n = static_cast<std::uint64_t>(t);
+        for (std::uint64_t round = 0; round < 1000 || writing > 0; ++round) {
+          n = n * 6364136223846793005u + 1442695040888963407u;
+          const std::uint64_t key = n >> 40;
+          if (auto held = cache.find(key % kKeys)) {
+            wrong += held->value % kKeys != key % kKeys;
+            ++found;
+            some[round % some.size()] = held;
+          }
+          if (const auto& old = some[(round + 3) % some.size()]) wrong += old->value == ~0ull;
+        }
+      });
+    for (int t = 0; t < kWriters; ++t)
+      threads.emplace_back([&, t] {
+        for (std::uint64_t round = 0; round < kRounds; ++round) {
+          const std::uint64_t key = (round * 7 + static_cast<std::uint64_t>(t) * 3) % kKeys;
+          put(cache, key, round * kKeys + key);
+        }
+        --writing;
+      });
+    for (std::thread& thread : threads) thread.join();
+    CHECK(cache.size() == 16);
+  }
+  CHECK(wrong == 0);
+  CHECK(found > 0);
+  CHECK(Counted::alive == before);
+}
+
+TEST_CASE("each_thread_counts_on_a_line_of_its_own_and_no_count_is_lost") {
+  constexpr int kThreads = 80;  // more than there are numbers
+  StripedCounter counter;
+  std::atomic<int> waiting{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&] {
+      ++waiting;
+      while (waiting < kThreads) std::this_thread::yield();
+      for (int i = 0; i < 1000; ++i) counter.add();
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(counter.sum() == kThreads * 1000u);
+
+  // A number is given back when its thread ends.
+  unsigned slot = num_thread_slots();
+  std::thread([&] { slot = thread_slot(); }).join();
+  CHECK(slot < num_thread_slots());
+  CHECK(slot != thread_slot());
 }
