@@ -69,6 +69,9 @@ class Device : public std::enable_shared_from_this<Device> {
   // "auto" (the first GPU, else cpu, else sim), "sim", "sim:sm_90" (the architecture to model), "cpu", "cpu:avx2",
   // "cpu:portable" (code for lesser machines; include/bsgen/cpu.h has more options), "cuda", "cuda:N".
   static Expected<std::shared_ptr<Device>> open(std::string_view name);
+  // The device behind a CUcontext that the caller made (null: the current one), which must outlive the device and all that is of it.
+  // Where open("cuda:N") works in the GPU's primary context, this one does in that context: its streams are the ones to launch on.
+  static Expected<std::shared_ptr<Device>> of_context(void* context);
 
   virtual ~Device() = default;
   virtual const DeviceInfo& info() const = 0;
@@ -82,9 +85,17 @@ class Device : public std::enable_shared_from_this<Device> {
   virtual Expected<std::shared_ptr<const DeviceFunction>> load(const KernelImage& image, std::uint32_t dynamic_shared_bytes) = 0;
 
   // Queues the kernel; `parameters` is the kernel's single by-value parameter. Exactly one driver call.
+  // Memory and functions that are let go are given back when the work that was launched before has ended.
   virtual Status launch(const DeviceFunction& function, const LaunchConfig& config, std::span<const std::byte> parameters,
                         Stream stream) = 0;
   virtual Status synchronize(Stream stream = nullptr) = 0;
+
+  // The number of the capture that `stream` records, 0 where it records none. One driver call for a stream of the caller's.
+  virtual Expected<std::uint64_t> capture_of(Stream) { return std::uint64_t{0}; }
+  // The graph that `stream` records holds `resources` until it, and all that was made from it, is destroyed and has run.
+  virtual Status keep_with_graph(Stream, std::shared_ptr<const void>) { return {}; }
+  // Call before you destroy a stream that was launched on: the device asks every such stream when it gives memory or code back.
+  virtual void forget(Stream) {}
 
   // Checks the configuration, then makes this device's form of it; kUnsupported before sm_90.
   Expected<TensorMap> encode_tensor_map(const TensorMapConfig& config);

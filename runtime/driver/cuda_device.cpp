@@ -5,6 +5,7 @@
 #include "runtime/driver/cuda_function.h"
 #include "runtime/driver/cuda_status.h"
 #include "runtime/driver/current_context.h"
+#include "runtime/driver/graph_share.h"
 
 namespace bsgen::cuda {
 namespace {
@@ -50,15 +51,17 @@ Expected<CUdevice> get_device(const CudaApi& api, int ordinal) {
 
 class CudaDevice final : public Device {
  public:
-  CudaDevice(const CudaApi& api, CUdevice device, CUcontext context, DeviceInfo info, int driver_version)
-      : state_{&api, device, context, std::move(info), driver_version} {}
+  // `retained`: the primary context, given back at the end.
+  CudaDevice(const CudaApi& api, CUdevice device, CUcontext context, bool retained, DeviceInfo info, int driver_version)
+      : late_(api, context), state_{&api, device, context, std::move(info), driver_version, &late_}, retained_(retained) {}
 
   ~CudaDevice() override {
-    if (stream_) {
+    {
       const CurrentContext current(api(), state_.context, name());
-      api().cuStreamDestroy(stream_);
+      late_.collect_all();
+      if (stream_) api().cuStreamDestroy(stream_);
     }
-    api().cuDevicePrimaryCtxRelease(state_.device);
+    if (retained_) api().cuDevicePrimaryCtxRelease(state_.device);
   }
 
   // Launches that name no stream go to a stream of the device's own. It is a blocking one, so it keeps the order with work on
@@ -66,7 +69,9 @@ class CudaDevice final : public Device {
   Status create_stream() {
     const CurrentContext current(api(), state_.context, name());
     BSGEN_TRY(current.status());
-    return status(api().cuStreamCreate(&stream_, CU_STREAM_DEFAULT), "cuStreamCreate");
+    BSGEN_TRY(status(api().cuStreamCreate(&stream_, CU_STREAM_DEFAULT), "cuStreamCreate"));
+    late_.note(stream_);
+    return {};
   }
 
   const DeviceInfo& info() const override { return state_.info; }
@@ -93,6 +98,8 @@ class CudaDevice final : public Device {
     const CurrentContext current(api(), state_.context, name());
     BSGEN_TRY(current.status());
     BSGEN_TRY(current.refuse_capture());
+    return_what_graphs_let_go();
+    late_.collect();
     return load_function(shared_from_this(), state_, image, dynamic_shared_bytes);
   }
 
@@ -111,6 +118,7 @@ class CudaDevice final : public Device {
     void* values[] = {const_cast<std::byte*>(parameters.data())};
     // A CUkernel in place of the CUfunction: the driver takes the context from the stream (cuda.h, cuLaunchKernelEx).
     const CUresult result = api().cuLaunchKernelEx(&launch, reinterpret_cast<CUfunction>(kernel->kernel()), values, nullptr);
+    if (stream) late_.note(static_cast<CUstream>(stream));
     if (result == CUDA_SUCCESS) return {};
     return status(result, fmt::format("cuLaunchKernelEx of {} with {} x {} x {} ctas of {} threads and {} bytes of shared memory", kernel->name(),
                                       config.grid_x, config.grid_y, config.grid_z, config.threads, config.shared_bytes));
@@ -125,16 +133,44 @@ class CudaDevice final : public Device {
     BSGEN_TRY(status(api().cuStreamIsCapturing(which, &capture), "cuStreamIsCapturing"));
     if (capture != CU_STREAM_CAPTURE_STATUS_NONE)
       return {ErrorCode::kDevice, fmt::format("device: {}: a stream that is being captured cannot be synchronised; end the capture first", name())};
-    return status(api().cuStreamSynchronize(which), "cuStreamSynchronize");
+    BSGEN_TRY(status(api().cuStreamSynchronize(which), "cuStreamSynchronize"));
+    return_what_graphs_let_go();
+    late_.collect();
+    return {};
   }
+
+  // The device's own stream is nobody else's to capture, and the legacy one cannot be captured.
+  Expected<std::uint64_t> capture_of(Stream stream) override {
+    if (reinterpret_cast<std::uintptr_t>(stream) <= 1) return std::uint64_t{0};
+    int capturing = CU_STREAM_CAPTURE_STATUS_NONE;
+    std::uint64_t id = 0;
+    BSGEN_TRY(status(api().cuStreamGetCaptureInfo(static_cast<CUstream>(stream), &capturing, &id, nullptr, nullptr, nullptr), "cuStreamGetCaptureInfo"));
+    return capturing == CU_STREAM_CAPTURE_STATUS_ACTIVE ? id : 0;
+  }
+
+  Status keep_with_graph(Stream stream, std::shared_ptr<const void> resources) override {
+    int capturing = CU_STREAM_CAPTURE_STATUS_NONE;
+    CUgraph graph = nullptr;
+    BSGEN_TRY(status(api().cuStreamGetCaptureInfo(static_cast<CUstream>(stream), &capturing, nullptr, &graph, nullptr, nullptr), "cuStreamGetCaptureInfo"));
+    if (capturing != CU_STREAM_CAPTURE_STATUS_ACTIVE) return {};  // it was ended meanwhile: the launch will say so
+    return give_to_graph(api(), name(), graph, std::move(resources));
+  }
+
+  void forget(Stream stream) override { late_.forget(static_cast<CUstream>(stream)); }
 
  protected:
   Expected<std::uint64_t> allocate_memory(std::size_t bytes) override {
     const CurrentContext current(api(), state_.context, name());
     BSGEN_TRY(current.status());
     BSGEN_TRY(current.refuse_capture());
+    return_what_graphs_let_go();
+    late_.collect();
     CUdeviceptr address = 0;
-    const CUresult result = api().cuMemAlloc(&address, bytes);
+    CUresult result = api().cuMemAlloc(&address, bytes);
+    if (result == CUDA_ERROR_OUT_OF_MEMORY) {
+      late_.collect_all();
+      result = api().cuMemAlloc(&address, bytes);
+    }
     if (result == CUDA_SUCCESS) return address;
     const std::string call = fmt::format("cuMemAlloc of {} bytes", bytes);
     std::size_t free_bytes = 0, total_bytes = 0;
@@ -163,19 +199,32 @@ class CudaDevice final : public Device {
     return map;
   }
 
-  void free_memory(std::uint64_t address) override {
-    const CurrentContext current(api(), state_.context, name());
-    api().cuMemFree(address);
-  }
+  void free_memory(std::uint64_t address) override { late_.free(address); }
 
  private:
   const CudaApi& api() const { return *state_.api; }
   const std::string& name() const { return state_.info.name; }
   Status status(CUresult result, std::string_view call) const { return cuda_status(api(), result, name(), call); }
 
+  LateRelease late_;
   DeviceState state_;
+  bool retained_;
   CUstream stream_ = nullptr;
 };
+
+Expected<int> driver_version(const CudaApi& api) {
+  int version = 0;
+  BSGEN_TRY(cuda_status(api, api.cuDriverGetVersion(&version), "cuda", "cuDriverGetVersion"));
+  return version;
+}
+
+Expected<DeviceInfo> describe_usable(const CudaApi& api, CUdevice device, int ordinal) {
+  BSGEN_ASSIGN(DeviceInfo info, describe_device(api, device, ordinal));
+  if (info.arch.number < 75)
+    return Status(ErrorCode::kMissing, fmt::format("device: {} ({}) is an {}, bsgen needs sm_75 or newer; use --device sim", info.name, info.model,
+                                                   info.arch.name()));
+  return info;
+}
 
 }  // namespace
 
@@ -198,16 +247,36 @@ Expected<std::shared_ptr<Device>> open_cuda(int ordinal) {
   if (ordinal >= count)
     return Status(ErrorCode::kMissing, fmt::format("device: cuda:{} not found, this machine has {} GPU{} (cuda:0{}); use one of these or --device sim",
                                                    ordinal, count, count == 1 ? "" : "s", count > 1 ? fmt::format(" to cuda:{}", count - 1) : ""));
-  int version = 0;
-  BSGEN_TRY(cuda_status(*api, api->cuDriverGetVersion(&version), "cuda", "cuDriverGetVersion"));
+  BSGEN_ASSIGN(const int version, driver_version(*api));
   BSGEN_ASSIGN(const CUdevice device, get_device(*api, ordinal));
-  BSGEN_ASSIGN(DeviceInfo info, describe_device(*api, device, ordinal));
-  if (info.arch.number < 75)
-    return Status(ErrorCode::kMissing, fmt::format("device: {} ({}) is an {}, bsgen needs sm_75 or newer; use --device sim", info.name, info.model,
-                                                   info.arch.name()));
+  BSGEN_ASSIGN(DeviceInfo info, describe_usable(*api, device, ordinal));
   CUcontext context = nullptr;
   BSGEN_TRY(cuda_status(*api, api->cuDevicePrimaryCtxRetain(&context, device), info.name, "cuDevicePrimaryCtxRetain"));
-  auto opened = std::make_shared<CudaDevice>(*api, device, context, std::move(info), version);
+  auto opened = std::make_shared<CudaDevice>(*api, device, context, true, std::move(info), version);
+  BSGEN_TRY(opened->create_stream());
+  return std::shared_ptr<Device>(std::move(opened));
+}
+
+Expected<std::shared_ptr<Device>> open_context(CUcontext context) {
+  BSGEN_ASSIGN(const CudaApi* api, cuda_api());
+  if (!context) BSGEN_TRY(cuda_status(*api, api->cuCtxGetCurrent(&context), "cuda", "cuCtxGetCurrent"));
+  if (!context)
+    return Status(ErrorCode::kInvalidArgument, "device: no context is current in this thread; make one current or open cuda:N, which has one");
+  CUdevice device = 0;
+  {
+    const CurrentContext current(*api, context, "cuda");
+    BSGEN_TRY(current.status());
+    BSGEN_TRY(cuda_status(*api, api->cuCtxGetDevice(&device), "cuda", "cuCtxGetDevice"));
+  }
+  BSGEN_ASSIGN(const int count, count_devices(*api));
+  int ordinal = 0;
+  for (; ordinal < count; ++ordinal) {
+    BSGEN_ASSIGN(const CUdevice candidate, get_device(*api, ordinal));
+    if (candidate == device) break;
+  }
+  BSGEN_ASSIGN(const int version, driver_version(*api));
+  BSGEN_ASSIGN(DeviceInfo info, describe_usable(*api, device, ordinal));
+  auto opened = std::make_shared<CudaDevice>(*api, device, context, false, std::move(info), version);
   BSGEN_TRY(opened->create_stream());
   return std::shared_ptr<Device>(std::move(opened));
 }

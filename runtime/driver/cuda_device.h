@@ -9,6 +9,7 @@
 
 #include "bsgen/device.h"
 #include "bsgen/status.h"
+#include "runtime/driver/driver_types.h"
 
 namespace bsgen::cuda {
 
@@ -23,5 +24,8 @@ Expected<DriverInfo> driver_info();
 // Retains the primary context of GPU `ordinal` for as long as the device, a buffer or a function of it lives. kMissing where
 // there is no such GPU.
 Expected<std::shared_ptr<Device>> open_cuda(int ordinal);
+
+// The same in a context of the caller's, null: the calling thread's current one. Retains nothing: the context must outlive the device.
+Expected<std::shared_ptr<Device>> open_context(CUcontext context);
 
 }  // namespace bsgen::cuda

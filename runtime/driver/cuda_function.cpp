@@ -10,10 +10,7 @@
 
 namespace bsgen::cuda {
 
-CudaFunction::~CudaFunction() {
-  const CurrentContext current(*state_.api, state_.context, state_.info.name);
-  state_.api->cuLibraryUnload(library_);
-}
+CudaFunction::~CudaFunction() { state_.late->unload(library_); }
 
 // One attempt with one image: every step's failure unwinds what came before.
 class FunctionLoader {

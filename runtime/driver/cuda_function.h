@@ -6,6 +6,7 @@
 
 #include "bsgen/device.h"
 #include "runtime/driver/cuda_api.h"
+#include "runtime/driver/late_release.h"
 
 namespace bsgen::cuda {
 
@@ -16,13 +17,14 @@ struct DeviceState {
   CUcontext context = nullptr;
   DeviceInfo info;
   int driver_version = 0;
+  LateRelease* late = nullptr;
 };
 
 class CudaFunction final : public DeviceFunction {
  public:
   CudaFunction(std::shared_ptr<const Device> owner, const DeviceState& state, CUlibrary library)
       : owner_(std::move(owner)), state_(state), library_(library) {}
-  ~CudaFunction() override;  // unloads; work that still uses the kernel must have ended
+  ~CudaFunction() override;  // unloads when the work that was launched has ended
   CudaFunction(const CudaFunction&) = delete;
   CudaFunction& operator=(const CudaFunction&) = delete;
 

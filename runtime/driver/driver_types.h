@@ -15,6 +15,11 @@ using CUstream = struct StreamHandle*;
 using CUlibrary = struct LibraryHandle*;
 using CUkernel = struct KernelHandle*;
 using CUfunction = struct FunctionHandle*;
+using CUevent = struct EventHandle*;
+using CUgraph = struct GraphHandle*;
+using CUgraphNode = struct GraphNodeHandle*;
+using CUuserObject = struct UserObjectHandle*;
+using CUhostFn = void (*)(void*);
 
 struct CUlaunchConfig {
   unsigned gridDimX, gridDimY, gridDimZ;
@@ -56,6 +61,7 @@ inline constexpr CUresult CUDA_ERROR_JIT_COMPILER_NOT_FOUND = 221;
 inline constexpr CUresult CUDA_ERROR_UNSUPPORTED_PTX_VERSION = 222;
 inline constexpr CUresult CUDA_ERROR_INVALID_HANDLE = 400;
 inline constexpr CUresult CUDA_ERROR_NOT_FOUND = 500;
+inline constexpr CUresult CUDA_ERROR_NOT_READY = 600;
 inline constexpr CUresult CUDA_ERROR_ILLEGAL_ADDRESS = 700;
 inline constexpr CUresult CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES = 701;
 inline constexpr CUresult CUDA_ERROR_LAUNCH_TIMEOUT = 702;
@@ -89,6 +95,10 @@ inline constexpr int CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1;
 inline constexpr int CU_STREAM_CAPTURE_MODE_RELAXED = 2;
 inline constexpr int CU_STREAM_CAPTURE_STATUS_NONE = 0;
 inline constexpr int CU_STREAM_CAPTURE_STATUS_ACTIVE = 1;
+// CUevent_flags, CUuserObject_flags, CUuserObjectRetain_flags
+inline constexpr unsigned CU_EVENT_DISABLE_TIMING = 2;
+inline constexpr unsigned CU_USER_OBJECT_NO_DESTRUCTOR_SYNC = 1;
+inline constexpr unsigned CU_GRAPH_USER_OBJECT_MOVE = 1;
 // cuGetProcAddress: flags and what it found
 inline constexpr std::uint64_t CU_GET_PROC_ADDRESS_LEGACY_STREAM = 1;
 inline constexpr int CU_GET_PROC_ADDRESS_SUCCESS = 0;

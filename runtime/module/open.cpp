@@ -52,4 +52,6 @@ Expected<std::shared_ptr<Device>> Device::open(std::string_view name) {
   return Status(ErrorCode::kInvalidArgument, fmt::format("device: \"{}\" is none of {}", name, kNames));
 }
 
+Expected<std::shared_ptr<Device>> Device::of_context(void* context) { return cuda::open_context(static_cast<cuda::CUcontext>(context)); }
+
 }  // namespace bsgen

@@ -5,7 +5,6 @@
 
 namespace bsgen::cuda {
 
-using CUgraph = struct GraphHandle*;
 using CUgraphExec = struct GraphExecHandle*;
 
 struct ApplicationApi {

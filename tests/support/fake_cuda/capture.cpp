@@ -74,6 +74,21 @@ CUresult cuStreamIsCapturing(CUstream handle, int* status) {
   return call.done(CUDA_SUCCESS);
 }
 
+CUresult cuStreamGetCaptureInfo(CUstream handle, int* status, std::uint64_t* id, CUgraph* graph, const CUgraphNode** dependencies,
+                                std::size_t* num_dependencies) {
+  ENTER(cuStreamGetCaptureInfo);
+  if (dependencies || num_dependencies || reinterpret_cast<std::uintptr_t>(handle) <= 1) return call.done(CUDA_ERROR_INVALID_VALUE);  // not modelled
+  Stream* stream = nullptr;
+  if (const CUresult result = find_stream(handle, &stream)) return call.done(result);
+  const Capture* capture = stream->capture.get();
+  *status = !capture ? CU_STREAM_CAPTURE_STATUS_NONE : capture->invalidated ? 2 : CU_STREAM_CAPTURE_STATUS_ACTIVE;
+  if (*status == CU_STREAM_CAPTURE_STATUS_ACTIVE) {
+    if (id) *id = capture->id;
+    if (graph) *graph = reinterpret_cast<CUgraph>(capture->graph.get());
+  }
+  return call.done(CUDA_SUCCESS);
+}
+
 CUresult cuStreamBeginCapture(CUstream handle, int mode) {
   ENTER(cuStreamBeginCapture);
   Stream* stream = nullptr;
@@ -83,6 +98,9 @@ CUresult cuStreamBeginCapture(CUstream handle, int mode) {
   stream->capture = std::make_unique<Capture>();
   stream->capture->mode = mode;
   stream->capture->thread = std::this_thread::get_id();
+  stream->capture->id = ++state().next_capture;
+  stream->capture->graph = std::make_unique<Graph>();
+  stream->capture->graph->context = stream->context;
   return call.done(CUDA_SUCCESS);
 }
 
@@ -94,9 +112,7 @@ CUresult cuStreamEndCapture(CUstream handle, CUgraph* graph) {
   const std::unique_ptr<Capture> capture = std::move(stream->capture);
   *graph = nullptr;
   if (capture->invalidated) return call.done(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
-  auto made = std::make_unique<Graph>();
-  made->context = stream->context;
-  made->nodes = std::move(capture->nodes);
+  std::unique_ptr<Graph> made = std::move(capture->graph);
   *graph = reinterpret_cast<CUgraph>(made.get());
   state().graphs.emplace(made.get(), std::move(made));
   return call.done(CUDA_SUCCESS);
@@ -121,6 +137,9 @@ CUresult cuGraphLaunch(CUgraphExec exec, CUstream handle) {
   if (found->second->context->device != stream->context->device) return call.done(CUDA_ERROR_INVALID_VALUE);
   for (const auto& node : found->second->nodes)
     if (const CUresult result = enqueue(*stream, node)) return call.done(result);
+  // What it needs stays until it has run, though the graph may be destroyed before.
+  if (const auto& objects = found->second->user_objects; !objects.empty())
+    if (const CUresult result = enqueue(*stream, [objects] { return CUDA_SUCCESS; })) return call.done(result);
   return call.done(CUDA_SUCCESS);
 }
 

@@ -30,6 +30,7 @@ constexpr ErrorText kErrors[] = {
     {CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "the provided PTX was compiled with an unsupported toolchain."},
     {CUDA_ERROR_INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"},
     {CUDA_ERROR_NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "named symbol not found"},
+    {CUDA_ERROR_NOT_READY, "CUDA_ERROR_NOT_READY", "device not ready"},
     {CUDA_ERROR_ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
     {CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", "too many resources requested for launch"},
     {CUDA_ERROR_LAUNCH_TIMEOUT, "CUDA_ERROR_LAUNCH_TIMEOUT", "the launch timed out and was terminated"},
@@ -86,6 +87,8 @@ void destroy_context(Context* context, std::string_view what) {
     s.violation(fmt::format("{} with {} allocations in it", what, context->allocations.size()));
   if (!context->streams.empty()) s.violation(fmt::format("{} with {} streams in it", what, context->streams.size()));
   for (Stream* stream : context->streams) s.streams.erase(stream);
+  const std::size_t events = std::erase_if(s.events, [&](const auto& event) { return event.second->context == context; });
+  if (events > 0) s.violation(fmt::format("{} with {} events in it", what, events));
   for (const auto& [address, buffer] : context->allocations) context->device->used_bytes -= buffer.bytes();
   for (auto& [handle, library] : s.libraries)
     for (auto& [name, kernel] : library->kernels) kernel->functions.erase(context);
@@ -225,6 +228,14 @@ CUresult cuCtxPopCurrent(CUcontext* context) {
 CUresult cuCtxGetCurrent(CUcontext* context) {
   ENTER(cuCtxGetCurrent);
   *context = reinterpret_cast<CUcontext>(current());
+  return call.done(CUDA_SUCCESS);
+}
+
+CUresult cuCtxGetDevice(CUdevice* device) {
+  ENTER(cuCtxGetDevice);
+  Context* context = current();
+  if (const CUresult result = usable(context)) return call.done(result);
+  *device = context->device->ordinal;
   return call.done(CUDA_SUCCESS);
 }
 

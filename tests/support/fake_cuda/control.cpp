@@ -66,6 +66,7 @@ FakeCudaLive fake_cuda_live() {
   live.libraries = s.libraries.size();
   live.captures = fake::num_captures();
   live.graphs = s.graphs.size() + s.graph_execs.size();
+  live.events = s.events.size();
   return live;
 }
 

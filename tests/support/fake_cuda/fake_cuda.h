@@ -54,7 +54,7 @@ FAKE_CUDA_EXPORT void fake_cuda_set_execute(int execute);
 
 // What lives now, over all devices.
 struct FakeCudaLive {
-  std::size_t contexts, streams, allocations, libraries, captures, graphs;
+  std::size_t contexts, streams, allocations, libraries, captures, graphs, events;
 };
 FAKE_CUDA_EXPORT FakeCudaLive fake_cuda_live();
 

@@ -64,7 +64,10 @@ State& state() {
 
 ThreadState& this_thread() {
   static thread_local ThreadState thread;
-  if (thread.generation != state().generation) thread = {.generation = state().generation, .stack = {}};
+  if (thread.generation != state().generation) {
+    thread = {};
+    thread.generation = state().generation;
+  }
   return thread;
 }
 
@@ -79,6 +82,9 @@ void reset(const char* devices, int driver_version) {
   for (auto& [handle, stream] : s.streams) stream->queue.clear();
   s.graphs.clear();
   s.graph_execs.clear();
+  s.user_objects.clear();
+  s.callbacks.clear();  // whose they were is gone with the test before
+  s.events.clear();
   s.libraries.clear();
   s.streams.clear();
   s.contexts.clear();
@@ -102,10 +108,21 @@ void reset(const char* devices, int driver_version) {
 Call::Call(const char* name) : lock_(state().mutex) {
   State& s = state();
   if (s.generation == 0) reset(nullptr, 0);  // nobody steers: the variables decide
+  if (this_thread().in_callback) s.violation(std::string(name) + " in the destructor of a user object");
   index_ = s.calls.size();
   s.calls.push_back({name, CUDA_SUCCESS, thread_number(s)});
   failure_ = asked_to_fail(s, name);
 }
+
+Call::~Call() {
+  auto due = std::exchange(state().callbacks, {});
+  lock_.unlock();
+  this_thread().in_callback = true;
+  for (const auto& [destroy, resource] : due) destroy(resource);
+  this_thread().in_callback = false;
+}
+
+UserObject::~UserObject() { state().callbacks.emplace_back(destroy, resource); }
 
 CUresult Call::done(CUresult result) {
   state().calls[index_].result = result;

@@ -24,6 +24,10 @@ using namespace bsgen::cuda;  // the driver's own names
 
 struct Context;
 struct Stream;
+struct UserObject;
+
+// A graph's reference to a user object; the last one that goes lets the object's destructor be called.
+using UserReference = std::shared_ptr<UserObject>;
 
 // Work of a stream: what it does, and when it was queued relative to all other work.
 struct Work {
@@ -36,7 +40,8 @@ struct Capture {
   int mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
   std::thread::id thread;
   bool invalidated = false;
-  std::vector<std::function<CUresult()>> nodes;
+  std::uint64_t id = 0;
+  std::unique_ptr<struct Graph> graph;  // what is recorded
 };
 
 struct Stream {
@@ -92,6 +97,21 @@ struct Library {
 struct Graph {
   Context* context = nullptr;
   std::vector<std::function<CUresult()>> nodes;
+  std::vector<UserReference> user_objects;
+};
+
+struct UserObject {
+  UserObject(void* given, CUhostFn function) : resource(given), destroy(function) {}
+  ~UserObject();  // asks for the callback
+  void* resource;
+  CUhostFn destroy;
+};
+
+// Stands for what a stream had been given when it was recorded.
+struct Event {
+  Context* context = nullptr;
+  Stream* stream = nullptr;  // null: never recorded
+  std::uint64_t sequence = 0;
 };
 
 struct Failure {
@@ -120,6 +140,9 @@ struct State {
   std::map<Library*, std::unique_ptr<Library>> libraries;
   std::map<Graph*, std::unique_ptr<Graph>> graphs;       // CUgraph
   std::map<Graph*, std::unique_ptr<Graph>> graph_execs;  // CUgraphExec
+  std::map<Event*, std::unique_ptr<Event>> events;
+  std::map<UserObject*, std::vector<UserReference>> user_objects;  // the references of who made them
+  std::vector<std::pair<CUhostFn, void*>> callbacks;  // due as soon as the driver's lock is free
   std::vector<std::shared_ptr<void>> graveyard;  // destroyed objects: their addresses are not given out again
   std::vector<Cubin> cubins;
 
@@ -129,7 +152,7 @@ struct State {
   std::set<std::string> hidden;
   std::deque<std::string> violations;  // addresses stay good: they are handed out
   std::string last_failure;
-  std::uint64_t next_sequence = 0, generation = 0;
+  std::uint64_t next_sequence = 0, next_capture = 0, generation = 0;
   std::size_t launches_queued = 0, launches_done = 0;
 
   void violation(std::string text) { violations.push_back(std::move(text)); }
@@ -142,6 +165,7 @@ struct ThreadState {
   std::uint64_t generation = 0;
   std::vector<Context*> stack;
   int capture_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+  bool in_callback = false;  // of a user object: no call into the driver is allowed
 };
 ThreadState& this_thread();
 Context* current();  // null where there is none
@@ -152,12 +176,13 @@ void reset(const char* devices, int driver_version);
 class Call {
  public:
   explicit Call(const char* name);
+  ~Call();  // runs the callbacks that have become due
   bool fails() const { return failure_ != CUDA_SUCCESS; }
   CUresult failure() const { return failure_; }
   CUresult done(CUresult result);  // notes the result
 
  private:
-  std::lock_guard<std::mutex> lock_;
+  std::unique_lock<std::mutex> lock_;
   std::size_t index_;
   CUresult failure_ = CUDA_SUCCESS;
 };

@@ -25,7 +25,7 @@ CUresult find_stream(CUstream handle, Stream** stream) {
 CUresult enqueue(Stream& stream, std::function<CUresult()> run) {
   if (stream.capture) {
     if (stream.capture->invalidated) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
-    stream.capture->nodes.push_back(std::move(run));
+    stream.capture->graph->nodes.push_back(std::move(run));
     return CUDA_SUCCESS;
   }
   stream.queue.push_back({++state().next_sequence, std::move(run)});
@@ -83,6 +83,8 @@ CUresult cuStreamDestroy(CUstream handle) {
   if (stream.capture) s.violation("cuStreamDestroy of a stream that is being captured");
   drain(stream);  // what was queued still runs
   stream.context->streams.erase(&stream);
+  for (auto& [handle, event] : s.events)
+    if (event->stream == &stream) event->stream = nullptr;  // all of it was done
   s.graveyard.emplace_back(found->second.release(), [](void* p) { delete static_cast<Stream*>(p); });
   s.streams.erase(found);
   LEAVE_RELEASE(CUDA_SUCCESS);

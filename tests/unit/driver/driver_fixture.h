@@ -84,14 +84,16 @@ inline std::vector<std::string> call_names() {
 
 inline CUcontext current_context() {
   CUcontext context = nullptr;
-  fake_cuda_application().cuCtxGetCurrent(&context);
+  static const CudaApi* const api = *cuda_api();
+  api->cuCtxGetCurrent(&context);
   return context;
 }
 
 // Calls of which a failure on the way out is heard by nobody.
 inline bool gives_back(const std::string& name) {
   return name == "cuMemFree" || name == "cuLibraryUnload" || name == "cuStreamDestroy" || name == "cuDevicePrimaryCtxRelease" ||
-         name == "cuCtxPopCurrent" || name == "cuThreadExchangeStreamCaptureMode" || name == "cuCtxPushCurrent";
+         name == "cuCtxPopCurrent" || name == "cuEventDestroy" || name == "cuEventCreate" || name == "cuEventRecord" ||
+         name == "cuEventQuery" || name == "cuUserObjectRelease" || name == "cuThreadExchangeStreamCaptureMode" || name == "cuCtxPushCurrent";
 }
 
 // Everything that was made is gone again.
@@ -101,6 +103,7 @@ inline void require_nothing_left() {
   CHECK(live.streams == 0);
   CHECK(live.allocations == 0);
   CHECK(live.libraries == 0);
+  CHECK(live.events == 0);
   CHECK(current_context() == nullptr);
   CHECK(violations() == std::vector<std::string>{});
 }

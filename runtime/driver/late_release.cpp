@@ -1,0 +1,117 @@
+#include "runtime/driver/late_release.h"
+
+#include <mutex>
+#include <utility>
+
+#include "runtime/driver/current_context.h"
+
+namespace bsgen::cuda {
+namespace {
+
+// Handle 2 means another stream in every thread. All of them, and whatever else is a blocking stream, are in order with the legacy one.
+const CUstream kLegacy = reinterpret_cast<CUstream>(1), kPerThread = reinterpret_cast<CUstream>(2);
+
+}  // namespace
+
+void LateRelease::note(CUstream stream) {
+  if (stream == kPerThread) stream = kLegacy;
+  for (std::atomic<CUstream>& slot : streams_) {
+    CUstream there = slot.load(std::memory_order_relaxed);
+    if (there == stream) return;
+    if (!there && (slot.compare_exchange_strong(there, stream) || there == stream)) return;
+  }
+  overflow_.store(true, std::memory_order_relaxed);
+}
+
+// Holes would let note() enter a stream twice, which costs an event and harms nothing.
+void LateRelease::forget(CUstream stream) {
+  for (std::atomic<CUstream>& slot : streams_) {
+    CUstream there = stream;
+    slot.compare_exchange_strong(there, nullptr);
+  }
+}
+
+std::vector<CUstream> LateRelease::streams() const {
+  std::vector<CUstream> all;
+  for (const std::atomic<CUstream>& slot : streams_)
+    if (const CUstream stream = slot.load()) all.push_back(stream);
+  return all;
+}
+
+// Captures are looked for first: recording on a stream that is being captured would become part of the graph.
+bool LateRelease::mark(Item& item) {
+  if (overflow_.load(std::memory_order_relaxed)) return false;
+  const std::vector<CUstream> all = streams();
+  for (const CUstream stream : all) {
+    int status = CU_STREAM_CAPTURE_STATUS_NONE;
+    if (api_.cuStreamIsCapturing(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE) return false;
+  }
+  for (const CUstream stream : all) {
+    CUevent event = nullptr;
+    if (api_.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING) != CUDA_SUCCESS) return false;
+    item.events.push_back(event);
+    if (api_.cuEventRecord(event, stream) != CUDA_SUCCESS) return false;
+  }
+  item.marked = true;
+  return true;
+}
+
+// After a kernel failed every query answers with its error: nothing runs any more.
+bool LateRelease::passed(Item& item) {
+  while (!item.events.empty()) {
+    if (api_.cuEventQuery(item.events.back()) == CUDA_ERROR_NOT_READY) return false;
+    api_.cuEventDestroy(item.events.back());
+    item.events.pop_back();
+  }
+  return true;
+}
+
+void LateRelease::give_back(Item& item) {
+  for (const CUevent event : item.events) api_.cuEventDestroy(event);
+  if (item.library) api_.cuLibraryUnload(item.library);
+  if (item.address) api_.cuMemFree(item.address);
+}
+
+std::vector<LateRelease::Item> LateRelease::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(items_, {});
+}
+
+void LateRelease::put_back(std::vector<Item>&& items) {
+  const std::lock_guard lock(mutex_);
+  for (Item& item : items) items_.push_back(std::move(item));
+}
+
+void LateRelease::release(Item item) {
+  const CurrentContext current(api_, context_, "");
+  std::vector<Item> one;
+  one.push_back(std::move(item));
+  put_back(std::move(one));
+  collect();
+}
+
+void LateRelease::collect() {
+  std::vector<Item> items = take(), remaining;
+  for (Item& item : items) {
+    if (!item.marked) {
+      for (const CUevent event : std::exchange(item.events, {})) api_.cuEventDestroy(event);  // of an attempt that failed half way
+      mark(item);
+    }
+    if (item.marked && passed(item)) give_back(item);
+    else remaining.push_back(std::move(item));
+  }
+  if (!remaining.empty()) put_back(std::move(remaining));
+}
+
+void LateRelease::collect_all() {
+  collect();
+  std::vector<Item> items = take();
+  if (items.empty()) return;
+  for (const CUstream stream : streams()) {
+    int status = CU_STREAM_CAPTURE_STATUS_NONE;  // waiting for one that is being captured would end its capture
+    if (api_.cuStreamIsCapturing(stream, &status) == CUDA_SUCCESS && status == CU_STREAM_CAPTURE_STATUS_NONE) api_.cuStreamSynchronize(stream);
+  }
+  for (Item& item : items) give_back(item);
+}
+
+}  // namespace bsgen::cuda
