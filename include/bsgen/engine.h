@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,14 @@
 
 namespace bsgen {
 
+// Where the compilers run. A helper process can be killed, so a compile can time out; it shares no lock with a host that forks; and
+// several of them use several cores, where threads would wait for one another in NVRTC's front end.
+enum class CompileIn : std::uint8_t {
+  kAuto,     // a helper where there is one and it is needed: with a timeout, for prewarm(), after a fork() in the middle of a compile
+  kProcess,  // never a helper: a timeout is refused, and prewarm() gains little from further cores
+  kHelper,   // always
+};
+
 struct EngineOptions {
   std::string cache_dir{};      // empty: Environment's, then $XDG_CACHE_HOME/bsgen, then ~/.cache/bsgen
   bool disk_cache = true;       // false: memory only
@@ -34,8 +43,24 @@ struct EngineOptions {
   std::vector<std::string> read_only_cache_dirs{};
   std::uint64_t cache_bytes = 0;  // bound on cache_dir, least recently used entries go first; 0: Environment's, 1 GiB
   std::string cuda_dir{};       // empty: Environment's
+  // What the memory tier holds at most: kernels, and bytes of their images and bound tables.
   std::size_t memory_entries = 16384;
+  std::uint64_t memory_bytes = 512ull << 20;
   Logger logger{};              // empty: silent
+  CompileIn compile_in = CompileIn::kAuto;
+  double compile_timeout_ms = 0;  // of one kernel; 0: none
+  unsigned compile_workers = 0;   // kernels that prewarm() and at_once compile at a time; 0: the number of processors
+  std::string helper{};           // the program bsgen-compiler; empty: beside this library or program, or in ../libexec/bsgen
+};
+
+// How one call of Engine::kernel is answered.
+struct Serving {
+  // Answer a request that is not ready with the kernel of tier `table`, which layouts of one class share, and compile the one that was
+  // asked for in the background; later calls get it when it is ready. Both compute the same bits.
+  bool at_once = false;
+  // What the kernel will be launched on. While it is being captured only what is resident is served: a miss is an error, nothing is
+  // compiled or loaded, and the capture stays good. Not given: a miss is loaded whatever is being captured, where the driver lets it.
+  std::optional<Stream> stream{};
 };
 
 // Where a kernel came from and what each stage took.
@@ -78,12 +103,23 @@ class Engine {
   Expected<Request> request(const Layout& layout, const Problem& problem, std::shared_ptr<Device> device,
                             const CompileOptions& options = {}, std::optional<Arch> arch = std::nullopt);
   Expected<Kernel> kernel(const Request& request, CompileReport* report = nullptr);
-  Expected<Kernel> kernel(const Layout& layout, const Problem& problem, std::shared_ptr<Device> device,
+  Expected<Kernel> kernel(const Request& request, const Serving& serving, CompileReport* report = nullptr);
+  // Plans only what it does not know yet: for the same layout, problem, device and options the answer of last time is found again. In
+  // `report` the times of what was not done are 0.
+  Expected<Kernel> kernel(const Layout& layout, const Problem& problem, const std::shared_ptr<Device>& device,
                           const CompileOptions& options = {}, CompileReport* report = nullptr);
+
+  // Makes all of them resident, compiling on several cores. Every one is tried; the first error is returned.
+  Status prewarm(std::span<const Request> requests);
+  // kernel() would neither compile nor load: its next answer is a look into the memory tier, unless more than fits there comes between.
+  bool resident(const Request& request) const;
 
   CacheStats stats() const;
 
  private:
+  Expected<Kernel> find_or_make(const Layout& layout, const Problem& problem, const std::shared_ptr<Device>& device,
+                                const CompileOptions& options, const Arch& arch, CompileReport* report);
+
   struct State;
   std::unique_ptr<State> state_;
 };

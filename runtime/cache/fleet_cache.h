@@ -11,8 +11,8 @@
 #include <optional>
 #include <string>
 
-#include "runtime/cache/entry.h"
 #include "compiler/support/fork_safe_mutex.h"
+#include "runtime/cache/entry.h"
 #include "runtime/cache/warn_once.h"
 
 struct redisContext;

@@ -1,12 +1,11 @@
 #include "runtime/cache/prepare.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
 
 #include "compiler/codegen/generate.h"
 #include "compiler/plan/choose.h"
 #include "compiler/support/within_memory.h"
+#include "runtime/compile/compile_job.h"
 
 namespace bsgen::runtime {
 namespace {
@@ -71,14 +70,7 @@ Expected<Prepared> prepare(const Layout& layout, const Problem& problem, const A
 
 Expected<KernelImage> compile_image(const Prepared& prepared) {
   BSGEN_TRY(prepared.may_compile);
-  BSGEN_ASSIGN(const nvrtc::Toolchain* toolchain, nvrtc::open_toolchain(prepared.cuda_dir));
-  // Else the image would be kept under the key of another compiler.
-  if (!(identity(nvrtc::info(*toolchain), prepared.plan.arch) == prepared.toolchain))
-    return Status(ErrorCode::kMissing,
-                  fmt::format("nvrtc: {} is not the library that was there when this kernel was "
-                              "requested; request it again",
-                              nvrtc::info(*toolchain).nvrtc_path));
-  return nvrtc::compile(*toolchain, prepared.source, prepared.plan.arch);
+  return compile_here({prepared.source, prepared.plan.arch, prepared.cuda_dir, prepared.toolchain});
 }
 
 Record about(const plan::KernelPlan& plan) {

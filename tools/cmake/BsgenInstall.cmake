@@ -33,6 +33,7 @@ if(TARGET bsgen_cpu_llvm)  # beside libbsgen.so, where both look for it
   install(TARGETS bsgen_cpu_llvm LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
 install(TARGETS bsgen RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS bsgen-compiler RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/bsgen)  # where the library looks from lib and bin
 install(EXPORT bsgen_c NAMESPACE bsgen:: FILE bsgen-c-targets.cmake DESTINATION ${package_dir})
 install(EXPORT bsgen_cxx NAMESPACE bsgen:: FILE bsgen-cxx-targets.cmake DESTINATION ${package_dir})
 

@@ -28,7 +28,7 @@ class NoteDevice : public Device {
   Expected<std::shared_ptr<const DeviceFunction>> load(const KernelImage&, std::uint32_t) override {
     ++loads;
     if (refuse) return Status(ErrorCode::kDevice, "note: refused");
-    return std::make_shared<const DeviceFunction>();
+    return std::make_shared<const Function>();
   }
   Status launch(const DeviceFunction&, const LaunchConfig&, std::span<const std::byte>,
                 Stream) override {
@@ -36,6 +36,11 @@ class NoteDevice : public Device {
   }
   Status synchronize(Stream) override { return {}; }
 
+  struct Function : DeviceFunction {
+    Function() { ++functions; }
+    ~Function() override { --functions; }
+  };
+  static inline std::atomic<int> functions{0};  // loaded and not let go
   std::atomic<int> loads{0};
   std::atomic<bool> refuse{false};
 
@@ -216,4 +221,174 @@ TEST_CASE("cached_compile_and_the_engine_share_entries") {
   CHECK(report.origin == KernelOrigin::kCompiled);
   CHECK(uncached->image.ptx == first->image.ptx);
   CHECK(uncached->image.cubin == first->image.cubin);
+}
+
+namespace {
+
+// Layouts that differ, of one class.
+std::vector<Layout> layouts(int count) {
+  std::vector<Layout> all;
+  for (int n = 1; n <= count; ++n) {
+    std::vector<std::uint8_t> bits(16);
+    for (int i = 0; i < 16; ++i) bits[static_cast<std::size_t>(i)] = (n * 37 + i * i) % 3 != 0 || i == n % 16;
+    all.push_back(*Layout::from_bits(bits, 4, 4, {32, 32}));
+  }
+  return all;
+}
+CompileOptions unrolled() {
+  CompileOptions options;
+  options.tier = Tier::kUnrolled;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("a_raw_layout_is_planned_once") {
+  BSGEN_NEED_NVRTC();
+  const auto device = std::make_shared<NoteDevice>();
+  Engine engine({.disk_cache = false});
+  CompileReport first, again;
+  const auto kernel = engine.kernel(small_layout(), {}, device, table(), &first);
+  INFO(kernel.status().message());
+  REQUIRE(kernel);
+  CHECK(first.plan_ms > 0);
+  const auto same = engine.kernel(small_layout(), {}, device, table(), &again);
+  REQUIRE(same);
+  CHECK(&same->loaded() == &kernel->loaded());
+  CHECK((again.plan_ms == 0 && again.origin == KernelOrigin::kMemory && again.key == first.key));
+  // Everything that a request is made of tells requests apart.
+  Problem align;
+  align.align = 4;
+  const auto differs = [&](const Expected<Kernel>& other) {
+    INFO(other.status().message());
+    REQUIRE(other);
+    return &other->loaded() != &kernel->loaded();
+  };
+  CHECK(differs(engine.kernel(other_layout(), {}, device, table())));
+  CHECK(differs(engine.kernel(small_layout(), align, device, table())));
+  CHECK(differs(engine.kernel(small_layout(), {}, device, unrolled())));
+  CHECK(differs(engine.kernel(small_layout(), {}, std::make_shared<NoteDevice>(), table())));
+}
+
+TEST_CASE("prewarm_makes_requests_resident_in_helpers_and_tells_the_first_error") {
+  BSGEN_NEED_NVRTC();
+  const auto device = std::make_shared<NoteDevice>();
+  EngineOptions options;
+  options.disk_cache = false;
+  options.compile_workers = 2;
+  options.compile_in = CompileIn::kHelper;
+  Engine engine(options);
+  std::vector<Engine::Request> requests;
+  for (const Layout& layout : layouts(3)) requests.push_back(*engine.request(layout, {}, device, unrolled()));
+  CHECK(!engine.resident(requests[1]));
+  const Status status = engine.prewarm(requests);
+  INFO(status.message());
+  REQUIRE(status.ok());
+  for (const Engine::Request& request : requests) CHECK(engine.resident(request));
+  CHECK(engine.stats().compiles == 3);
+  CompileReport report;
+  const auto kernel = engine.kernel(requests[0], &report);
+  CHECK(report.origin == KernelOrigin::kMemory);
+
+  // What a helper makes is what this process makes.
+  Engine here({.disk_cache = false, .compile_in = CompileIn::kProcess});
+  const auto same = here.kernel(requests[0]);
+  REQUIRE(same);
+  CHECK(same->image().ptx == kernel->image().ptx);
+  CHECK(same->image().cubin == kernel->image().cubin);
+  CHECK(same->image().resources == kernel->image().resources);
+
+  device->refuse = true;
+  requests.push_back(*engine.request(other_layout(), {}, device, table()));
+  CHECK(engine.prewarm(requests) == Status(ErrorCode::kDevice, "note: refused"));
+}
+
+TEST_CASE("a_compile_that_takes_too_long_is_given_up_and_may_be_asked_for_again") {
+  BSGEN_NEED_NVRTC();
+  const auto device = std::make_shared<NoteDevice>();
+  EngineOptions options;
+  options.disk_cache = false;
+  options.compile_timeout_ms = 1;
+  Engine engine(options);
+  const auto request = engine.request(small_layout(), {}, device, table());
+  const auto begin = std::chrono::steady_clock::now();
+  const auto kernel = engine.kernel(*request);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(1 + 100));
+  CHECK(kernel.status().code() == ErrorCode::kCompileFailed);
+  CHECK(kernel.status().message().find("within 1 ms") != std::string::npos);
+  options.compile_timeout_ms = 60'000;
+  Engine patient(options);
+  CHECK(patient.kernel(*patient.request(small_layout(), {}, device, table())));
+}
+
+TEST_CASE("a_missing_helper_is_an_error_where_it_is_asked_for_and_a_warning_where_it_is_wished_for") {
+  BSGEN_NEED_NVRTC();
+  const auto device = std::make_shared<NoteDevice>();
+  EngineOptions options;
+  options.disk_cache = false;
+  options.helper = "/nonexistent/bsgen-compiler";
+  options.compile_in = CompileIn::kHelper;
+  Engine needs(options);
+  CHECK(needs.kernel(small_layout(), {}, device, table()).status().code() == ErrorCode::kMissing);
+}
+
+TEST_CASE("a_request_served_at_once_gets_its_class_s_kernel_first_and_its_own_when_it_is_compiled") {
+  BSGEN_NEED_NVRTC();
+  const auto device = std::make_shared<NoteDevice>();
+  Engine engine({.disk_cache = false});
+  const Serving at_once{.at_once = true};
+  REQUIRE(engine.kernel(other_layout(), {}, device, table()));  // the class is ready
+  const auto request = engine.request(small_layout(), {}, device, unrolled());
+  REQUIRE(request);
+  const auto first = engine.kernel(*request, at_once);
+  INFO(first.status().message());
+  REQUIRE(first);
+  CHECK(first->loaded().plan.tier == Tier::kTable);
+  CHECK(first->loaded().plan.layout_hash == small_layout().hash());
+  Tier tier = Tier::kTable;
+  for (int i = 0; i < 2000 && tier == Tier::kTable; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    const auto next = engine.kernel(*request, at_once);
+    REQUIRE(next);
+    tier = next->loaded().plan.tier;
+  }
+  CHECK(tier == Tier::kUnrolled);
+  CHECK(engine.stats().compiles == 2);  // the class's and its own, however often it was asked for meanwhile
+}
+
+TEST_CASE("a_kernel_that_does_not_compile_in_the_background_leaves_its_class_s_kernel_serving") {
+  BSGEN_NEED_NVRTC();
+  const auto device = std::make_shared<NoteDevice>();
+  Log log;
+  EngineOptions options;
+  options.disk_cache = false;
+  options.logger = log.logger();
+  options.helper = "/bin/true";  // ends without an answer
+  Engine engine(options);
+  const auto request = engine.request(small_layout(), {}, device, unrolled());
+  const Serving at_once{.at_once = true};
+  const auto warnings = [&] {
+    const std::lock_guard lock(log.mutex);
+    return log.lines.size();
+  };
+  for (int i = 0; i < 2000 && warnings() == 0; ++i) {
+    REQUIRE(engine.kernel(*request, at_once));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  for (int i = 0; i < 5; ++i) CHECK(engine.kernel(*request, at_once)->loaded().plan.tier == Tier::kTable);
+  CHECK(warnings() == 1);  // not tried again at every call
+}
+
+TEST_CASE("a_hundred_kernels_pass_through_an_engine_that_holds_four") {
+  BSGEN_NEED_NVRTC();
+  const auto device = std::make_shared<NoteDevice>();
+  EngineOptions options;
+  options.disk_cache = false;
+  options.memory_entries = 4;
+  Engine engine(options);
+  for (const Layout& layout : layouts(100)) {
+    const auto kernel = engine.kernel(layout, {}, device, table());
+    REQUIRE(kernel);
+  }
+  CHECK(NoteDevice::functions <= 4);
 }

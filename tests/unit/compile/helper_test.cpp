@@ -1,0 +1,132 @@
+// What happens between a host and its helpers.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "runtime/compile/helper_pool.h"
+#include "tests/support/catch.h"
+
+using namespace bsgen;
+using namespace bsgen::runtime;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double ms_since(Clock::time_point begin) { return std::chrono::duration<double, std::milli>(Clock::now() - begin).count(); }
+
+// Does a process exist, other than as a child that nobody waited for?
+bool exists(pid_t pid) { return ::kill(pid, 0) == 0; }
+
+}  // namespace
+
+TEST_CASE("a_helper_answers_messages_of_every_length") {
+  HelperPool pool(OBEDIENT_HELPER, 1);
+  for (const std::size_t length : {0u, 1u, 7u, 4096u, 3'000'000u}) {
+    std::string message(length, 'x');
+    for (std::size_t i = 0; i < length; i += 97) message[i] = static_cast<char>(i);
+    const auto answer = pool.ask(message, 0);
+    INFO(answer.status().message());
+    REQUIRE(answer.ok());
+    CHECK(*answer == message);
+  }
+}
+
+TEST_CASE("a_helper_that_takes_too_long_is_killed_within_100_ms_of_its_limit") {
+  HelperPool pool(OBEDIENT_HELPER, 1);
+  REQUIRE(pool.ask("warm", 0).ok());
+  const auto begin = Clock::now();
+  const auto answer = pool.ask("hang", 200);
+  const double took = ms_since(begin);
+  CHECK(answer.status() == Status(ErrorCode::kCompileFailed,
+                                  "compiler: the kernel did not compile within 200 ms and was given up; raise compile_timeout_ms, or ask for tier table"));
+  CHECK(took >= 200);
+  CHECK(took < 300);
+  CHECK(pool.ask("next", 0).ok());
+}
+
+TEST_CASE("a_helper_that_dies_over_a_job_is_an_error_and_the_next_job_has_another") {
+  HelperPool pool(OBEDIENT_HELPER, 1);
+  const auto answer = pool.ask("die", 0);
+  CHECK(answer.status().code() == ErrorCode::kCompileFailed);
+  CHECK(answer.status().message().find("ended before it answered") != std::string::npos);
+  CHECK(*pool.ask("next", 0) == "next");
+}
+
+TEST_CASE("a_helper_that_ended_while_it_waited_is_replaced_unnoticed") {
+  HelperPool pool(OBEDIENT_HELPER, 1);
+  REQUIRE(pool.ask("first", 0).ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(450));  // it waits for 300
+  CHECK(*pool.ask("second", 0) == "second");
+}
+
+TEST_CASE("threads_have_a_helper_each") {
+  HelperPool pool(OBEDIENT_HELPER, 2);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20; ++i) {
+        const std::string message = std::to_string(t * 100 + i);
+        const auto answer = pool.ask(message, 0);
+        wrong += !answer.ok() || *answer != message;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a_program_that_is_not_there_is_missing_and_one_that_is_no_helper_says_so") {
+  HelperPool none("/nonexistent/bsgen-compiler", 1);
+  CHECK(none.ask("x", 0).status() == Status(ErrorCode::kMissing,
+                                            "compiler: /nonexistent/bsgen-compiler cannot be started: No such file or directory; install bsgen-compiler "
+                                            "beside the library, or name it"));
+  HelperPool wrong("/bin/true", 1);
+  CHECK(wrong.ask("x", 0).status().code() == ErrorCode::kCompileFailed);
+}
+
+TEST_CASE("a_helper_is_gone_with_its_owner_and_stays_when_a_forked_copy_of_it_goes") {
+  auto helper = HelperProcess::start(OBEDIENT_HELPER);
+  REQUIRE(helper.ok());
+  const pid_t pid = (*helper)->pid();
+  if (const pid_t child = fork(); child == 0) {
+    helper->reset();
+    _exit(exists(pid) ? 0 : 1);
+  } else {
+    int state = 0;
+    waitpid(child, &state, 0);
+    CHECK((WIFEXITED(state) && WEXITSTATUS(state) == 0));
+  }
+  std::string answer;
+  CHECK((*helper)->ask("still there", answer, {}) == HelperProcess::Outcome::kAnswered);
+  CHECK(answer == "still there");
+  helper->reset();
+  CHECK(!exists(pid));
+}
+
+TEST_CASE("a_forked_child_starts_helpers_of_its_own") {
+  HelperPool pool(OBEDIENT_HELPER, 1);
+  REQUIRE(pool.ask("parent", 0).ok());
+  if (const pid_t child = fork(); child == 0) {
+    alarm(10);
+    const auto answer = pool.ask("child", 0);
+    _exit(answer.ok() && *answer == "child" ? 0 : 1);
+  } else {
+    CHECK(*pool.ask("parent", 0) == "parent");  // at the same time
+    int state = 0;
+    waitpid(child, &state, 0);
+    CHECK((WIFEXITED(state) && WEXITSTATUS(state) == 0));
+  }
+}
+
+TEST_CASE("a_host_that_waits_for_every_child_harms_nothing") {
+  HelperPool pool(OBEDIENT_HELPER, 1);
+  struct sigaction ignore {}, before {};
+  ignore.sa_handler = SIG_IGN;  // children are waited for by the system
+  sigaction(SIGCHLD, &ignore, &before);
+  CHECK(pool.ask("die", 0).status().code() == ErrorCode::kCompileFailed);
+  CHECK(pool.ask("x", 0).ok());
+  sigaction(SIGCHLD, &before, nullptr);
+}
