@@ -3,7 +3,7 @@
 //   auto kernel = engine.kernel(layout, problem, device);       // Expected<Kernel>
 //   bsgen::LaunchArguments a{.tokens = m};
 //   a.x = {x, bsgen::DType::kBf16, 1, m, k, ldx};  a.w = {w, ...};  a.y = {y, ...};
-//   bsgen::Status s = kernel->launch(a, stream);                 // one driver call: no allocation, no synchronisation
+//   bsgen::Status s = kernel->launch(a, stream);                 // no allocation, no synchronisation
 #pragma once
 
 #include <cstddef>
@@ -60,6 +60,7 @@ struct LaunchArguments {
 
 // A CUstream as a void*. nullptr is a stream of the device's own, in order with the legacy default stream in both directions; 1 and
 // 2 are the driver's legacy and per-thread streams of the caller's current context. The simulated device has one stream and ignores it.
+// Before a stream that was launched on is destroyed, tell the device: Device::forget.
 using Stream = void*;
 
 namespace runtime {
@@ -86,7 +87,9 @@ class Kernel {
   }
 
   std::size_t workspace_bytes(std::int64_t tokens) const;
-  // Checks shapes, dtypes, alignment and device of every argument, then calls the driver once.
+  // Checks shapes, dtypes, alignment and device of every argument, then launches: one driver call, and on a stream of the caller's one
+  // before it, whether the stream is being captured. A graph that captures the launch keeps the kernel. The kernel may be let go at
+  // any time: what it has on the device stays until the launch has run.
   Status launch(const LaunchArguments& arguments, Stream stream = nullptr) const;
 
   const KernelImage& image() const;

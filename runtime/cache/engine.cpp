@@ -98,11 +98,9 @@ Expected<Kernel> Engine::kernel(const Request& request, const Serving& serving, 
   if (serving.at_once && !data.native && !prepared.bundled && prepared.plan.tier != Tier::kTable) {
     CompileOptions of_class = data.options;
     of_class.tier = Tier::kTable;
+    state_->get_in_background(request);
     // Some requests have no kernel of that tier; they wait like others.
-    if (auto stand_in = find_or_make(data.layout, prepared.plan.problem, data.device, of_class, prepared.plan.arch, report)) {
-      state_->get_in_background(request);
-      return stand_in;
-    }
+    if (auto stand_in = find_or_make(data.layout, prepared.plan.problem, data.device, of_class, prepared.plan.arch, report)) return stand_in;
   }
   BSGEN_ASSIGN(State::Loaded loaded, state_->get(data));
   if (report) {

@@ -76,6 +76,10 @@ std::vector<Figure> simulation_speed(const SuiteOptions& options);
 std::vector<Figure> launch(const SuiteOptions& options);
 std::vector<Figure> cache_hit(const SuiteOptions& options);
 
+// figures of the store suite that are files of their own
+std::vector<Figure> memory_tier(const SuiteOptions& options);
+std::vector<Figure> prewarm(const SuiteOptions& options);
+
 // What a fresh process measured, by the clock on the wall and by processor time (samples.h says
 // which is quoted).
 struct ChildTime {

@@ -276,8 +276,9 @@ Suite store(const SuiteOptions& options, const Progress& progress) {
   if (begin("disk"))
     for (Figure& one : disk()) suite.figures.push_back(std::move(one));
   if (begin("damage")) suite.figures.push_back(damage());
-  if (begin("a cache hit"))
-    for (Figure& one : cache_hit(options)) suite.figures.push_back(std::move(one));
+  for (const auto& [area, measure] : {std::pair("memory tier", &memory_tier), {"a launch", &launch}, {"prewarm", &prewarm}})
+    if (begin(area))
+      for (Figure& one : measure(options)) suite.figures.push_back(std::move(one));
   return suite;
 }
 

@@ -22,7 +22,8 @@ const std::vector<std::string> kSuites = {"foundation", "sim", "store", "gpu", "
 const std::vector<std::string> kAreas = {"ready soon",  "planning", "a launch",
                                          "a cache hit", "exact",    "correct",
                                          "clean code",  "no waste", "simulation",
-                                         "single flight", "disk",  "damage"};
+                                         "single flight", "disk",     "damage",
+                                         "memory tier",   "prewarm"};
 
 struct BenchArguments {
   PlanArguments plan;
