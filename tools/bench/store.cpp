@@ -276,7 +276,9 @@ Suite store(const SuiteOptions& options, const Progress& progress) {
   if (begin("disk"))
     for (Figure& one : disk()) suite.figures.push_back(std::move(one));
   if (begin("damage")) suite.figures.push_back(damage());
-  for (const auto& [area, measure] : {std::pair("memory tier", &memory_tier), {"a launch", &launch}, {"prewarm", &prewarm}})
+  constexpr std::pair<const char*, std::vector<Figure> (*)(const SuiteOptions&)> kOwnFiles[] = {
+      {"memory tier", &memory_tier}, {"a launch", &launch}, {"prewarm", &prewarm}};
+  for (const auto& [area, measure] : kOwnFiles)
     if (begin(area))
       for (Figure& one : measure(options)) suite.figures.push_back(std::move(one));
   return suite;
