@@ -94,7 +94,8 @@ class Device : public std::enable_shared_from_this<Device> {
   virtual Expected<std::uint64_t> capture_of(Stream) { return std::uint64_t{0}; }
   // The graph that `stream` records holds `resources` until it, and all that was made from it, is destroyed and has run.
   virtual Status keep_with_graph(Stream, std::shared_ptr<const void>) { return {}; }
-  // Call before you destroy a stream that was launched on: the device asks every such stream when it gives memory or code back.
+  // Call before you destroy a stream that was launched on: the device asks every such stream when it gives memory or code back. What it was
+  // given may still be running and keeps its code until it has.
   virtual void forget(Stream) {}
 
   // Checks the configuration, then makes this device's form of it; kUnsupported before sm_90.

@@ -156,7 +156,10 @@ class CudaDevice final : public Device {
     return give_to_graph(api(), name(), graph, std::move(resources));
   }
 
-  void forget(Stream stream) override { late_.forget(static_cast<CUstream>(stream)); }
+  void forget(Stream stream) override {
+    const CurrentContext current(api(), state_.context, name());
+    late_.forget(static_cast<CUstream>(stream));
+  }
 
  protected:
   Expected<std::uint64_t> allocate_memory(std::size_t bytes) override {

@@ -1,5 +1,6 @@
 #include "runtime/driver/late_release.h"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -20,11 +21,24 @@ void LateRelease::note(CUstream stream) {
     if (there == stream) return;
     if (!there && (slot.compare_exchange_strong(there, stream) || there == stream)) return;
   }
-  overflow_.store(true, std::memory_order_relaxed);
+  untold_.store(true, std::memory_order_relaxed);
 }
 
-// Holes would let note() enter a stream twice, which costs an event and harms nothing.
+// The event is kept before the stream is not asked any more, so that whoever asks sees one or the other. Holes would let note() enter a
+// stream twice, which costs an event and harms nothing.
 void LateRelease::forget(CUstream stream) {
+  CUevent event = nullptr;
+  const bool recorded = !captured(stream) && api_.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING) == CUDA_SUCCESS &&
+                        api_.cuEventRecord(event, stream) == CUDA_SUCCESS;
+  std::shared_ptr<void> work(event, [&api = api_](void* made) {
+    if (made) api.cuEventDestroy(static_cast<CUevent>(made));
+  });
+  if (recorded) {
+    const std::lock_guard lock(mutex_);
+    forgotten_.push_back(std::move(work));
+  } else if (captured(stream) || api_.cuStreamSynchronize(stream) != CUDA_SUCCESS) {
+    untold_.store(true, std::memory_order_relaxed);
+  }
   for (std::atomic<CUstream>& slot : streams_) {
     CUstream there = stream;
     slot.compare_exchange_strong(there, nullptr);
@@ -38,14 +52,16 @@ std::vector<CUstream> LateRelease::streams() const {
   return all;
 }
 
+bool LateRelease::captured(CUstream stream) const {
+  int status = CU_STREAM_CAPTURE_STATUS_NONE;
+  return api_.cuStreamIsCapturing(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE;
+}
+
 // Captures are looked for first: recording on a stream that is being captured would become part of the graph.
 bool LateRelease::mark(Item& item) {
-  if (overflow_.load(std::memory_order_relaxed)) return false;
   const std::vector<CUstream> all = streams();
-  for (const CUstream stream : all) {
-    int status = CU_STREAM_CAPTURE_STATUS_NONE;
-    if (api_.cuStreamIsCapturing(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE) return false;
-  }
+  for (const CUstream stream : all)
+    if (captured(stream)) return false;
   for (const CUstream stream : all) {
     CUevent event = nullptr;
     if (api_.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING) != CUDA_SUCCESS) return false;
@@ -64,6 +80,24 @@ bool LateRelease::passed(Item& item) {
     item.events.pop_back();
   }
   return true;
+}
+
+bool LateRelease::forgotten_passed(bool wait) {
+  std::vector<std::shared_ptr<void>> pending, gone;
+  {
+    const std::lock_guard lock(mutex_);
+    pending = forgotten_;
+  }
+  for (std::shared_ptr<void>& work : pending) {
+    const auto event = static_cast<CUevent>(work.get());
+    if (wait) api_.cuEventSynchronize(event);
+    if (wait || api_.cuEventQuery(event) != CUDA_ERROR_NOT_READY) gone.push_back(std::move(work));
+  }
+  if (!gone.empty()) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(forgotten_, [&](const auto& work) { return std::find(gone.begin(), gone.end(), work) != gone.end(); });
+  }
+  return gone.size() == pending.size();
 }
 
 void LateRelease::give_back(Item& item) {
@@ -90,27 +124,32 @@ void LateRelease::release(Item item) {
   collect();
 }
 
+// Items are marked first: what a stream was given that is forgotten meanwhile, its own event tells.
 void LateRelease::collect() {
+  if (untold_.load(std::memory_order_relaxed)) return;
   std::vector<Item> items = take(), remaining;
   for (Item& item : items) {
-    if (!item.marked) {
-      for (const CUevent event : std::exchange(item.events, {})) api_.cuEventDestroy(event);  // of an attempt that failed half way
-      mark(item);
-    }
-    if (item.marked && passed(item)) give_back(item);
+    if (item.marked) continue;
+    for (const CUevent event : std::exchange(item.events, {})) api_.cuEventDestroy(event);  // of an attempt that failed half way
+    mark(item);
+  }
+  const bool forgotten = forgotten_passed(false);
+  for (Item& item : items) {
+    if (forgotten && item.marked && passed(item)) give_back(item);
     else remaining.push_back(std::move(item));
   }
   if (!remaining.empty()) put_back(std::move(remaining));
 }
 
+// Taken before the wait, so that the wait is for all that may use them.
 void LateRelease::collect_all() {
   collect();
+  if (untold_.load(std::memory_order_relaxed)) return;
   std::vector<Item> items = take();
-  if (items.empty()) return;
-  for (const CUstream stream : streams()) {
-    int status = CU_STREAM_CAPTURE_STATUS_NONE;  // waiting for one that is being captured would end its capture
-    if (api_.cuStreamIsCapturing(stream, &status) == CUDA_SUCCESS && status == CU_STREAM_CAPTURE_STATUS_NONE) api_.cuStreamSynchronize(stream);
-  }
+  // Waiting for a stream that is being captured would end its capture.
+  for (const CUstream stream : streams())
+    if (!captured(stream)) api_.cuStreamSynchronize(stream);
+  forgotten_passed(true);
   for (Item& item : items) give_back(item);
 }
 

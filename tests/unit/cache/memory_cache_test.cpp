@@ -1,7 +1,9 @@
 #include "runtime/cache/memory_cache.h"
 
 #include <atomic>
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "tests/support/catch.h"
 
@@ -124,6 +126,70 @@ TEST_CASE("a_hundred_thousand_keys_pass_through_a_memory_tier_without_growth") {
   const auto* cell = one.cell();
   one = {};
   CHECK(Cache::Handle::make(Counted(2)).cell() == cell);
+}
+
+namespace {
+
+// What happens to a reader between two of its steps: runs in the middle of the next comparison of keys.
+std::function<void()> meanwhile;
+
+struct WatchedKey {
+  std::uint64_t n = 0;
+  bool operator==(const WatchedKey& other) const {
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
+    return n == other.n;
+  }
+};
+struct AllAlike {
+  std::uint64_t operator()(const WatchedKey&) const { return 5; }
+};
+using WatchedCache = MemoryCache<WatchedKey, Counted, AllAlike>;
+
+void put(WatchedCache& cache, std::uint64_t key, std::uint64_t value) { cache.insert({key}, WatchedCache::Handle::make(Counted(value))); }
+
+}  // namespace
+
+TEST_CASE("what_a_reader_of_the_memory_tier_compares_stays_though_it_is_thrown_out_meanwhile") {
+  const int before = Counted::alive;
+  {
+    WatchedCache cache(1);
+    put(cache, 1, 10);
+    meanwhile = [&] {
+      put(cache, 2, 20);
+      put(cache, 3, 30);  // takes the cell of the first, were it free
+    };
+    const auto held = cache.find(WatchedKey{1});
+    REQUIRE(held);
+    CHECK(held->value == 10);
+    CHECK(Counted::alive == before + 2);
+  }
+  CHECK(Counted::alive == before);
+}
+
+TEST_CASE("a_reader_in_a_table_that_was_left_behind_takes_nothing_that_is_gone") {
+  const int before = Counted::alive;
+  for (const bool used_again : {false, true}) {
+    WatchedCache cache(100);
+    put(cache, 1, 10);
+    put(cache, 2, 20);
+    // The reader of 2 is at 1, which has the same hash; then the table grows, and the next cell it comes to is not that of 2 any more.
+    WatchedCache::Handle other;
+    meanwhile = [&] {
+      for (std::uint64_t key = 100; key < 140; ++key) put(cache, key, key);
+      put(cache, 2, 21);
+      if (used_again) other = WatchedCache::Handle::make(Counted(7));
+    };
+    const auto held = cache.find(WatchedKey{2});
+    CHECK((!held || held->value == 21));
+    CHECK(cache.find(WatchedKey{2})->value == 21);
+    CHECK(Counted::alive == before + 42 + used_again);
+    if (used_again) CHECK(other->value == 7);
+    // A cell that was given back twice would be handed out twice.
+    const auto one = WatchedCache::Handle::make(Counted(1)), two = WatchedCache::Handle::make(Counted(2));
+    CHECK(one.cell() != two.cell());
+    CHECK(one->value == 1);
+  }
+  CHECK(Counted::alive == before);
 }
 
 // Readers, writers and holders at once; under the thread sanitizer this is the proof of the order of memory.

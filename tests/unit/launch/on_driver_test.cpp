@@ -77,6 +77,26 @@ TEST_CASE("a_kernel_that_is_let_go_stays_until_its_launches_have_run") {
   CHECK(cuda::violations() == std::vector<std::string>{});
 }
 
+TEST_CASE("what_a_forgotten_stream_was_given_still_keeps_the_code") {
+  const auto device = cuda::open_fake();
+  {
+    Application app;
+    {
+      const auto kernel = load_on(device);
+      REQUIRE(kernel.ok());
+      REQUIRE(kernel->launch(fitting(kernel->loaded().plan, 300), app.stream).ok());
+      device->forget(app.stream);
+    }
+    CHECK(fake_cuda_launches_done() == 0);
+    CHECK(fake_cuda_live().libraries == 1);
+    REQUIRE(device->synchronize(app.stream).ok());
+    CHECK(fake_cuda_live().libraries == 0);
+    CHECK(fake_cuda_live().allocations == 0);
+    CHECK(fake_cuda_live().events == 0);
+  }
+  CHECK(cuda::violations() == std::vector<std::string>{});
+}
+
 TEST_CASE("a_graph_holds_the_kernels_of_its_launches_until_it_and_what_runs_of_it_is_gone") {
   const auto device = cuda::open_fake();
   {
