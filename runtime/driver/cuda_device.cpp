@@ -157,6 +157,7 @@ class CudaDevice final : public Device {
   }
 
   void forget(Stream stream) override {
+    if (!stream) return;  // the device's own, which it destroys itself
     const CurrentContext current(api(), state_.context, name());
     late_.forget(static_cast<CUstream>(stream));
   }

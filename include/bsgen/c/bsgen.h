@@ -180,6 +180,8 @@ typedef struct bsgen_device_info {
 BSGEN_API bsgen_status bsgen_device_get_info(const bsgen_device* device, bsgen_device_info* info);
 /* Waits for the stream. stream: a CUstream; NULL as in bsgen_kernel_launch. */
 BSGEN_API bsgen_status bsgen_device_synchronize(bsgen_device* device, void* stream);
+/* Call before you destroy a stream that was launched on; what it was given may still be running. */
+BSGEN_API void bsgen_device_forget_stream(bsgen_device* device, void* stream);
 BSGEN_API void bsgen_device_release(bsgen_device* device);
 
 /* Memory of a device, for programs without a framework that owns some. */

@@ -48,6 +48,13 @@ bsgen_status bsgen_device_synchronize(bsgen_device* device, void* stream) {
   });
 }
 
+void bsgen_device_forget_stream(bsgen_device* device, void* stream) {
+  (void)guard([&]() -> Status {
+    if (device) device->value->forget(stream);
+    return {};
+  });
+}
+
 void bsgen_device_release(bsgen_device* device) { delete device; }
 
 bsgen_status bsgen_buffer_create(bsgen_device* device, std::size_t bytes, bsgen_buffer** buffer) {

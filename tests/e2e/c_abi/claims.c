@@ -96,6 +96,7 @@ static void end(session* s) {
 
 static void check_result(session* s, float scale) {
   CHECK_OK(bsgen_device_synchronize(s->device, NULL));
+  bsgen_device_forget_stream(s->device, NULL);
   CHECK_OK(bsgen_buffer_read(s->y, 0, s->host.y, sizeof s->host.y));
   for (int m = 0; m < kTokens; ++m)
     for (int n = 0; n < kN; ++n) CHECK(s->host.y[m * kN + n] == scale * expected(&s->host, m, n));
@@ -299,6 +300,7 @@ static void what_is_null_or_out_of_range_is_refused_by_name(void) {
   bsgen_layout_release(layout);
   bsgen_layout_release(NULL);
   bsgen_blob_release(NULL);
+  bsgen_device_forget_stream(NULL, NULL);
   bsgen_device_release(NULL);
   bsgen_buffer_release(NULL);
   bsgen_engine_release(NULL);
