@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -18,6 +19,16 @@ struct Workers::State {
   std::vector<std::thread> threads;
   unsigned num_idle = 0;
   bool stop = false;
+
+  // One more thread; false where the system has none to give.
+  bool start() {
+    try {
+      threads.emplace_back([this] { run(); });
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  }
 
   void run() {
     std::unique_lock lock(mutex);
@@ -65,12 +76,14 @@ Workers::State& Workers::state_here() {
 
 void Workers::post(std::function<void()> task) {
   State& state = state_here();
+  bool nobody = false;
   {
     const std::lock_guard lock(state.mutex);
-    state.tasks.push_back(std::move(task));
-    if (state.num_idle < state.tasks.size() && state.threads.size() < max_threads_) state.threads.emplace_back([&state] { state.run(); });
+    if (state.num_idle <= state.tasks.size() && state.threads.size() < max_threads_) nobody = !state.start() && state.threads.empty();
+    if (!nobody) state.tasks.push_back(std::move(task));
   }
-  state.wake.notify_one();
+  if (nobody) task();
+  else state.wake.notify_one();
 }
 
 }  // namespace bsgen::runtime

@@ -16,7 +16,7 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // Any thread. The tasks must not throw. In a forked child new threads take up what is posted there; the parent's tasks stay its own.
+  // Any thread. Where no thread can be started, the caller's runs the task. The tasks must not throw. In a forked child new threads take up what is posted there; the parent's tasks stay its own.
   void post(std::function<void()> task);
 
  private:

@@ -298,7 +298,7 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
   }
   ++s.launches_queued;
   if (!s.execute) return call.done(CUDA_SUCCESS);
-  return call.done(enqueue(*stream, [&s, &device, function = on.function, library = kernel->library, launch, bytes] {
+  return call.done(enqueue(*stream, [&s, &device, function = on.function, library = kernel->owner, launch, bytes] {
     // Handles are not used again, so what is not there was unloaded.
     if (!s.libraries.count(library)) s.violation("a launch ran after its code was unloaded");
     const bsgen::Status status = device.sim->launch(*function, launch, *bytes, nullptr);

@@ -8,12 +8,13 @@ namespace {
 
 // An application that owns a stream of cuda:0 and records on it.
 struct Application {
-  explicit Application(unsigned flags) {
+  Application(std::shared_ptr<Device> launching, unsigned flags) : device(std::move(launching)) {
     REQUIRE(driver.cuDevicePrimaryCtxRetain(&primary, 0) == CUDA_SUCCESS);
     REQUIRE(api.cuCtxSetCurrent(primary) == CUDA_SUCCESS);
     REQUIRE(driver.cuStreamCreate(&stream, flags) == CUDA_SUCCESS);
   }
   ~Application() {
+    device->forget(stream);
     driver.cuStreamDestroy(stream);
     api.cuCtxSetCurrent(nullptr);
     driver.cuDevicePrimaryCtxRelease(0);
@@ -27,6 +28,7 @@ struct Application {
     REQUIRE(api.cuGraphDestroy(graph) == CUDA_SUCCESS);
     return exec;
   }
+  const std::shared_ptr<Device> device;
   const CudaApi& driver = **cuda_api();
   const ApplicationApi api = fake_cuda_application();
   CUcontext primary = nullptr;
@@ -42,7 +44,7 @@ TEST_CASE("a_launch_in_a_capture_is_recorded_and_replayed") {
     const auto buffer = device->allocate(4);
     const std::uint32_t zero = 0;
     REQUIRE_OK(device->copy_in(buffer->address(), bytes_of(zero)));
-    Application app(CU_STREAM_NON_BLOCKING);
+    Application app(device, CU_STREAM_NON_BLOCKING);
     app.begin(CU_STREAM_CAPTURE_MODE_GLOBAL);
     fake_cuda_clear_calls();
     REQUIRE_OK(launch_store(*device, **function, buffer->address(), 31, app.stream));
@@ -65,7 +67,7 @@ TEST_CASE("a_resident_kernel_is_launched_in_a_capture_though_it_never_ran") {
   const auto device = open_fake();
   const auto function = device->load(store_image(), 100000);  // an attribute set at load reloads nothing later
   const auto buffer = device->allocate(4);
-  Application app(CU_STREAM_NON_BLOCKING);
+  Application app(device, CU_STREAM_NON_BLOCKING);
   app.begin(CU_STREAM_CAPTURE_MODE_GLOBAL);
   REQUIRE_OK(launch_store(*device, **function, buffer->address(), 8, app.stream));
   app.api.cuGraphExecDestroy(app.end());
@@ -76,7 +78,7 @@ TEST_CASE("memory_functions_refuse_while_a_blocking_stream_captures_and_leave_th
   const auto device = open_fake();
   const auto function = device->load(store_image(), 0);
   auto buffer = *device->allocate(4);
-  Application app(CU_STREAM_DEFAULT);
+  Application app(device, CU_STREAM_DEFAULT);
   app.begin(mode);
   std::uint32_t value = 0;
   const std::vector<Status> refused = {
@@ -101,7 +103,7 @@ TEST_CASE("memory_functions_leave_a_capture_of_a_non_blocking_stream_alone") {
     const auto device = open_fake();
     const auto function = device->load(store_image(), 0);
     const auto buffer = device->allocate(4);
-    Application app(CU_STREAM_NON_BLOCKING);
+    Application app(device, CU_STREAM_NON_BLOCKING);
     app.begin(CU_STREAM_CAPTURE_MODE_GLOBAL);
     const auto work = [&] {
       const auto more = device->allocate(16);
@@ -122,7 +124,7 @@ TEST_CASE("memory_functions_leave_a_capture_of_a_non_blocking_stream_alone") {
 
 TEST_CASE("the_fake_ends_a_capture_that_an_unsafe_call_hurts") {
   const auto device = open_fake();
-  Application app(CU_STREAM_NON_BLOCKING);
+  Application app(device, CU_STREAM_NON_BLOCKING);
   app.begin(CU_STREAM_CAPTURE_MODE_GLOBAL);
   CUdeviceptr address = 0;
   CHECK(app.driver.cuMemAlloc(&address, 16) == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);

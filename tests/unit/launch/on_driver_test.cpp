@@ -254,24 +254,29 @@ TEST_CASE("a_kernel_outlives_its_device_handle_and_gives_everything_back") {
 }
 
 TEST_CASE("loading_a_kernel_may_fail_at_every_call_without_a_leak") {
-  std::size_t num_calls = 0;
+  std::size_t num_calls = 0, way_out = 0;
   {
     const auto device = cuda::open_fake();
     fake_cuda_clear_calls();
-    REQUIRE(load_on(device).ok());
+    {
+      const auto kernel = load_on(device);
+      REQUIRE(kernel.ok());
+      way_out = fake_cuda_num_calls();
+    }
     num_calls = fake_cuda_num_calls();
   }
   for (std::size_t k = 0; k < num_calls; ++k) {
+    std::string failed;
     {
       const auto device = cuda::open_fake();
       fake_cuda_clear_calls();
       fake_cuda_fail(nullptr, k, 1, cuda::CUDA_ERROR_UNKNOWN);
       const Status status = load_on(device).status();
-      const std::string failed = fake_cuda_call(k).name;
+      failed = fake_cuda_call(k).name;
       INFO("call " << k << ", " << failed << ": " << status.message());
-      CHECK((!status.ok() || cuda::gives_back(failed)));
+      CHECK((!status.ok() || cuda::gives_back(failed) || k >= way_out));
     }
-    if (cuda::violations() != std::vector<std::string>{"the primary context of device 0 ended with 1 allocations in it"}) cuda::require_nothing_left();
+    if (failed != "cuMemFree") cuda::require_nothing_left(cuda::kept_by(failed));
   }
 }
 
