@@ -28,7 +28,7 @@ class NoteDevice : public Device {
   Expected<std::shared_ptr<const DeviceFunction>> load(const KernelImage&, std::uint32_t) override {
     ++loads;
     if (refuse) return Status(ErrorCode::kDevice, "note: refused");
-    return std::make_shared<const Function>();
+    return std::shared_ptr<const DeviceFunction>(std::make_shared<const Function>());
   }
   Status launch(const DeviceFunction&, const LaunchConfig&, std::span<const std::byte>,
                 Stream) override {
