@@ -14,9 +14,14 @@ struct ForkGate {
   ForkSafeMutex* first = nullptr;
   std::atomic<unsigned> generation{0};
 
-  void add(ForkSafeMutex* member) {
+  // From the first question on: who asks for the number wants to see it change.
+  static void watch() {
     static const bool registered = pthread_atfork(&before, &after_in_parent, &after_in_child) == 0;
     (void)registered;
+  }
+
+  void add(ForkSafeMutex* member) {
+    watch();
     const std::lock_guard lock(mutex);
     member->next_ = first;
     if (first) first->previous_ = member;
@@ -63,6 +68,9 @@ void ForkGate::after_in_child() {
 ForkSafeMutex::ForkSafeMutex() { gate.add(this); }
 ForkSafeMutex::~ForkSafeMutex() { gate.remove(this); }
 
-unsigned fork_generation() { return gate.generation.load(std::memory_order_relaxed); }
+unsigned fork_generation() {
+  ForkGate::watch();
+  return gate.generation.load(std::memory_order_relaxed);
+}
 
 }  // namespace bsgen
