@@ -249,8 +249,10 @@ TEST_CASE("each_thread_counts_on_a_line_of_its_own_and_no_count_is_lost") {
   CHECK(counter.sum() == kThreads * 1000u);
 
   // A number is given back when its thread ends.
+  const unsigned mine = thread_slot();
   unsigned slot = num_thread_slots();
   std::thread([&] { slot = thread_slot(); }).join();
   CHECK(slot < num_thread_slots());
-  CHECK(slot != thread_slot());
+  CHECK(slot != mine);
+  CHECK(thread_slot() == mine);
 }
