@@ -5,14 +5,12 @@
 #include <llvm/IR/OptBisect.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/MC/TargetRegistry.h>
-#include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/TargetParser/Host.h>
 
 #include <algorithm>
 #include <array>
 #include <memory>
-#include <mutex>
 
 #include "runtime/cpu/llvm/parts.h"
 #include "runtime/cpu/llvm/versions.h"
@@ -21,11 +19,6 @@ namespace bsgen::cpu {
 namespace {
 
 Expected<std::unique_ptr<llvm::TargetMachine>> target_machine(const CpuPlan& plan) {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-  });
   const std::string triple = llvm::sys::getProcessTriple();
   std::string error;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/Support/MemoryBuffer.h>
+#include <llvm/Support/TargetSelect.h>
 #include <llvm/TargetParser/Host.h>
 
 #include <cstdlib>
@@ -93,4 +94,8 @@ constexpr BsgenCpuApi kApi = {kBsgenCpuAbi, LLVM_VERSION_STRING, host, compile, 
 }  // namespace
 }  // namespace bsgen::cpu
 
-extern "C" const BsgenCpuApi* bsgen_cpu_api() { return &bsgen::cpu::kApi; }
+// Compiling needs the code generator, and so does loading what was compiled in another process.
+extern "C" const BsgenCpuApi* bsgen_cpu_api() {
+  static const bool initialised = [] { return !llvm::InitializeNativeTarget() && !llvm::InitializeNativeTargetAsmPrinter(); }();
+  return initialised ? &bsgen::cpu::kApi : nullptr;
+}

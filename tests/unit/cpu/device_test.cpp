@@ -155,6 +155,24 @@ TEST_CASE("the_engine_compiles_once_and_a_second_one_loads_the_object_from_disk"
   if (portable->info().model != device->info().model) CHECK(origin_of(second, portable) == KernelOrigin::kCompiled);
 }
 
+// What another process compiled is loaded by one that never compiles anything.
+TEST_CASE("a_process_loads_what_another_one_compiled") {
+  NEEDS_CPU();
+  const test::TemporaryFolder folder;
+  EngineOptions options;
+  options.cache_dir = folder.path().string();
+  const pid_t compiles = fork();
+  REQUIRE(compiles >= 0);
+  if (compiles == 0) _exit(Engine(options).kernel(mask(), {}, *open_cpu()).ok() ? 0 : 1);
+  int status = 0;
+  REQUIRE(waitpid(compiles, &status, 0) == compiles);
+  REQUIRE(status == 0);
+  CompileReport report;
+  const auto kernel = Engine(options).kernel(mask(), {}, *open_cpu(), {}, &report);
+  CHECK(kernel.status() == Status());
+  CHECK(report.origin == KernelOrigin::kDisk);
+}
+
 TEST_CASE("a_library_that_is_not_there_is_missing_and_the_way_out_is_named") {
   const test::ToolResult run = test::run_tool("run full:2x2 --block 32 --dtype fp32 --tokens 3 --device cpu", "BSGEN_CPU_LIBRARY=/nowhere/libbsgen-cpu.so");
   CHECK(run.status == 3);
