@@ -78,6 +78,7 @@ std::vector<Figure> cache_hit(const SuiteOptions& options);
 
 // figures of the store suite that are files of their own
 std::vector<Figure> memory_tier(const SuiteOptions& options);
+std::vector<Figure> bundle_lookup(const SuiteOptions& options);
 std::vector<Figure> prewarm(const SuiteOptions& options);
 
 // What a fresh process measured, by the clock on the wall and by processor time (samples.h says

@@ -277,7 +277,7 @@ Suite store(const SuiteOptions& options, const Progress& progress) {
     for (Figure& one : disk()) suite.figures.push_back(std::move(one));
   if (begin("damage")) suite.figures.push_back(damage());
   constexpr std::pair<const char*, std::vector<Figure> (*)(const SuiteOptions&)> kOwnFiles[] = {
-      {"memory tier", &memory_tier}, {"a launch", &launch}, {"prewarm", &prewarm}};
+      {"memory tier", &memory_tier}, {"bundle", &bundle_lookup}, {"a launch", &launch}, {"prewarm", &prewarm}};
   for (const auto& [area, measure] : kOwnFiles)
     if (begin(area))
       for (Figure& one : measure(options)) suite.figures.push_back(std::move(one));

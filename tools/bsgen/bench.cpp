@@ -23,7 +23,7 @@ const std::vector<std::string> kAreas = {"ready soon",  "planning", "a launch",
                                          "a cache hit", "exact",    "correct",
                                          "clean code",  "no waste", "simulation",
                                          "single flight", "disk",     "damage",
-                                         "memory tier",   "prewarm"};
+                                         "memory tier",   "bundle",   "prewarm"};
 
 struct BenchArguments {
   PlanArguments plan;
