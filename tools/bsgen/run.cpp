@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <optional>
 #include <memory>
 
 #include "compiler/nvrtc/compile.h"
@@ -28,7 +29,7 @@ namespace {
 struct RunArguments {
   PlanArguments plan;
   std::int64_t tokens = -1;
-  std::uint64_t budget = 0;
+  std::optional<std::int64_t> budget;
   std::string device, cuda_file, ptx_file, save, inputs = "normal";
   std::string schedule, trace, gpu;
   bool strict = false, plant_nonfinite = false, profile = false;
@@ -39,6 +40,8 @@ Status wrong(std::string message) { return Status(ErrorCode::kInvalidArgument, s
 Status check(const RunArguments& a) {
   if (a.tokens < 0 || a.tokens > std::numeric_limits<std::int32_t>::max())
     return wrong(fmt::format("run: --tokens {} is out of range; a run takes 0 to 2147483647", a.tokens));
+  if (a.budget && *a.budget < 1)
+    return wrong(fmt::format("run: --budget {} is out of range; it is at least 1 warp instruction, without the option 2^26 for each warp", *a.budget));
   if (!a.cuda_file.empty() && !a.ptx_file.empty())
     return wrong("run: --cuda and --ptx both replace the generated kernel; give one of them");
   return {};
@@ -178,7 +181,7 @@ Status check_device(const RunArguments& a, const Device& device) {
   const char* option = !a.schedule.empty() ? "--schedule"
                        : !a.trace.empty()  ? "--trace"
                        : a.profile         ? "--profile"
-                       : a.budget != 0     ? "--budget"
+                       : a.budget          ? "--budget"
                        : !a.gpu.empty()    ? "--gpu"
                                            : nullptr;
   if (option == nullptr) return {};
@@ -202,7 +205,7 @@ Expected<int> run(const RunArguments& a) {
   BSGEN_TRY(check_device(a, *device));
   BSGEN_ASSIGN(const PlanRequest request, resolve(a.plan, device.get()));
   BSGEN_ASSIGN(device, device_for(device_name, request, device));
-  if (auto* const sim = dynamic_cast<sim::SimDevice*>(device.get()); sim != nullptr) sim->set_instruction_budget(a.budget);
+  if (auto* const sim = dynamic_cast<sim::SimDevice*>(device.get()); sim != nullptr) sim->set_instruction_budget(static_cast<std::uint64_t>(a.budget.value_or(0)));
 
   Progress progress;
   progress.say("planning and compiling");
@@ -282,8 +285,7 @@ void add_run(CLI::App& app, Action& action) {
       "Simulated device");
   group(verb->add_option("--budget", a->budget,
                          "sim: warp instructions that a cta (or cluster) may execute before it counts as a live-lock; default 2^26 for each warp")
-            ->type_name("N")
-            ->check(CLI::PositiveNumber),
+            ->type_name("N"),
         "Simulated device");
   group(
       verb->add_option("--gpu", a->gpu,

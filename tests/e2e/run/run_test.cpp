@@ -33,6 +33,19 @@ bool no_nvrtc() {
 #define NEEDS_NVRTC() \
   if (no_nvrtc()) BSGEN_SKIP("NVRTC was not found; bsgen doctor says where it was looked for")
 
+TEST_CASE("a_run_ends_where_its_budget_of_instructions_does") {
+  NEEDS_NVRTC();
+  const std::string run = "run full:2x2 --block 16 --tokens 9 --no-cache --device ";
+  const ToolResult cut = run_tool(run + "sim --budget 50");
+  CHECK(cut.status == 1);
+  CHECK(cut.out.find("its cta has executed more than 50 warp instructions, and a larger budget (SimOptions::instruction_budget, bsgen run --budget) allows more") !=
+        std::string::npos);
+  CHECK(run_tool(run + "sim --budget 1000000").status == 0);
+  const ToolResult none = run_tool(run + "sim --budget 0");
+  CHECK(none.status == 2);
+  CHECK(none.err == "bsgen: run: --budget 0 is out of range; it is at least 1 warp instruction, without the option 2^26 for each warp\n");
+}
+
 TEST_CASE("a_run_on_sim_prints_exactly_the_promised_json_keys") {
   NEEDS_NVRTC();
   const ToolResult run = run_tool("run random:4x4:density=0.5,seed=1 --block 16 --tokens 9 --device sim --no-cache --json");
