@@ -5,7 +5,7 @@
 #include <string>
 
 int main() {
-  auto device = bsgen::Device::open("auto");  // the first GPU; with none, the simulated device
+  auto device = bsgen::Device::open("auto");  // the first GPU; with none, this processor
   auto layout = bsgen::read_mask("tests/data/demo/fashion_mlp_fc1.txt", {.block = {32, 32}});
   if (!device || !layout) return 1;
   std::printf("on %s (%s)\n", (*device)->info().name.c_str(), (*device)->info().model.c_str());

@@ -1,6 +1,6 @@
 // Device: where kernels run. One interface, three implementations: cuda:N, sim and cpu.
 //
-//   auto device = bsgen::Device::open("auto");   // first GPU; with none, sim
+//   auto device = bsgen::Device::open("auto");   // first GPU; with none, this processor
 //   auto x = (*device)->allocate(bytes);          // Expected<DeviceBuffer>, freed with its last owner
 //
 // Every function may be called from any thread.

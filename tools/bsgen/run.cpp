@@ -8,8 +8,8 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <optional>
 #include <memory>
+#include <optional>
 
 #include "compiler/nvrtc/compile.h"
 #include "runtime/launch/loaded_kernel.h"
