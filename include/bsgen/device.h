@@ -84,7 +84,8 @@ class Device : public std::enable_shared_from_this<Device> {
   // the most that launches will ask for; above 48 KiB the function is opted in here, so that launch does nothing but launch.
   virtual Expected<std::shared_ptr<const DeviceFunction>> load(const KernelImage& image, std::uint32_t dynamic_shared_bytes) = 0;
 
-  // Queues the kernel; `parameters` is the kernel's single by-value parameter. Exactly one driver call.
+  // Queues the kernel; `parameters` is the kernel's single by-value parameter. One driver call, and on a stream of the caller's
+  // one more, which asks whether the stream records.
   // Memory and functions that are let go are given back when the work that was launched before has ended.
   virtual Status launch(const DeviceFunction& function, const LaunchConfig& config, std::span<const std::byte> parameters,
                         Stream stream) = 0;

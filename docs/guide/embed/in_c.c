@@ -35,7 +35,7 @@ int main(void) {
 
   const bsgen_tensor tx = matrix(xb, 8, 64), tw = matrix(wb, 3, 32 * 32), ty = matrix(yb, 8, 64);
   bsgen_launch_arguments launch = {.struct_size = sizeof launch, .x = &tx, .w = &tw, .y = &ty};
-  if (bsgen_kernel_launch(kernel, &launch, NULL)) return failed("launch"); /* one driver call, on any stream */
+  if (bsgen_kernel_launch(kernel, &launch, NULL)) return failed("launch"); /* queued by one driver call */
   if (bsgen_device_synchronize(device, NULL) || bsgen_buffer_read(yb, 0, y, sizeof y)) return failed("read");
   printf("y[0][0] = %g, y[0][63] = %g\n", y[0], y[63]); /* 32 and 64 products of 0.5 */
 
