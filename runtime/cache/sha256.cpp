@@ -2,17 +2,40 @@
 
 #include <openssl/evp.h>
 
+#include <atomic>
+#include <memory>
+#include <mutex>
+
 #include "bsgen/status.h"
+#include "compiler/support/fork_safe_mutex.h"
 
 namespace bsgen::runtime {
+namespace {
+
+// Made when the program is loaded: the guard of a static object in a function is a lock that a fork does not wait for. Leaked, for digests
+// are made while static objects are being destroyed.
+ForkSafeMutex& fetching = *new ForkSafeMutex;
+
+// Fetched once and kept. EVP_sha256() has the algorithm looked up in every call, under a lock of libcrypto's that a child which is
+// forked meanwhile waits for without end (openssl, EVP_MD_fetch(3), "explicit fetching").
+const EVP_MD* algorithm() {
+  static std::atomic<EVP_MD*> fetched{nullptr};
+  if (const EVP_MD* there = fetched.load(std::memory_order_acquire)) return there;
+  const std::lock_guard lock(fetching);
+  if (!fetched.load(std::memory_order_relaxed)) fetched.store(EVP_MD_fetch(nullptr, "SHA256", nullptr), std::memory_order_release);
+  return fetched.load(std::memory_order_relaxed);
+}
+
+}  // namespace
 
 Digest sha256(std::string_view bytes) {
   Digest digest;
   unsigned size = 0;
-  const int done =
-      EVP_Digest(bytes.data(), bytes.size(), digest.bytes.data(), &size, EVP_sha256(), nullptr);
-  BSGEN_ASSERT(done == 1 && size == digest.bytes.size(),
-               "every libcrypto, in FIPS mode too, has SHA-256");
+  const EVP_MD* const sha = algorithm();
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  const bool done = sha && context && EVP_DigestInit_ex(context.get(), sha, nullptr) == 1 && EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1 &&
+                    EVP_DigestFinal_ex(context.get(), digest.bytes.data(), &size) == 1;
+  BSGEN_ASSERT(done && size == digest.bytes.size(), "every libcrypto, in FIPS mode too, has SHA-256");
   return digest;
 }
 
