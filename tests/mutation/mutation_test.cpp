@@ -10,6 +10,7 @@
 #include "tests/mutation/generated.h"
 #include "tests/mutation/suite.h"
 #include "tests/support/catch.h"
+#include "tests/support/sanitizers.h"
 
 namespace bsgen::mutation {
 namespace {
@@ -178,11 +179,7 @@ void check(const Outcome& outcome, bool all) {
 }  // namespace
 
 // One in kStride mutants in the suite that everybody runs, each of them in `ctest -C Full`.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(MUTATION_FEW)
-constexpr int kStride = 400, kAsynchronousStride = 100;
-#else
-constexpr int kStride = 20, kAsynchronousStride = 5;
-#endif
+constexpr int kStride = bsgen::test::kSanitized ? 400 : 20, kAsynchronousStride = bsgen::test::kSanitized ? 100 : 5;
 
 void check_sample(Op op) {
   Outcome outcome;

@@ -1,6 +1,7 @@
 // The exact text of findings about global memory that several warps or ctas touch, each from a kernel that has the fault, with a twin that has not.
 #include "tests/diagnostics/sim/twins.h"
 #include "tests/support/catch.h"
+#include "tests/support/sanitizers.h"
 #include "tests/unit/sim/micro_kernel.h"
 
 namespace bsgen::sim::test {
@@ -143,11 +144,7 @@ TEST_CASE("global_memory_has_its_proxies_too") {
 }
 
 TEST_CASE("races_between_ctas_do_not_depend_on_the_number_of_worker_threads") {
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-  BSGEN_SKIP("the kernel's race is one of the workers too: both touch the bytes that stand for global memory");
-#endif
-#endif
+  if (bsgen::test::kThreadSanitizer) BSGEN_SKIP("the kernel's race is one of the workers too: both touch the bytes that stand for global memory");
   const std::string body = "rem.u32 %r5, %r2, 5; mad.wide.u32 %rd4, %r5, 64, %rd4; st.global.u32 [%rd4], %r2;\nrem.u32 %r5, %r2, 3; mad.wide.u32 %rd5, %r5, 64, %rd2; ld.global.u32 %r6, [%rd5];\n";
   for (const Schedule& schedule : {Schedule{Timing::kEarly, 0}, Schedule{Timing::kMixed, 5}}) {
     const Launched one = run(body, 32, 64, schedule, 1), four = run(body, 32, 64, schedule, 4);

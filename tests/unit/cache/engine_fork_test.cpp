@@ -10,6 +10,7 @@
 #include "bsgen/engine.h"
 #include "compiler/nvrtc/compile.h"
 #include "runtime/cache/sha256.h"
+#include "tests/support/sanitizers.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 using namespace bsgen;
@@ -77,13 +78,7 @@ Outcome fork_while_compiling(int forks) {
 void check(int forks) {
   const auto environment = Environment::read();
   if (!nvrtc::open_toolchain(environment ? environment->cuda_dir : "").ok()) BSGEN_SKIP("NVRTC not found");
-#if defined(__SANITIZE_THREAD__)
-  BSGEN_SKIP("the thread sanitizer does not follow a fork of a process with threads");
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-  BSGEN_SKIP("the thread sanitizer does not follow a fork of a process with threads");
-#endif
-#endif
+  if (kThreadSanitizer) BSGEN_SKIP("the thread sanitizer does not follow a fork of a process with threads");
   const Outcome outcome = fork_while_compiling(forks);
   std::printf("%d forks, %d while NVRTC was busy: %d served, %d failed, %d hung\n", forks, outcome.while_compiling, outcome.served, outcome.failed,
               outcome.hung);
@@ -96,13 +91,7 @@ void check(int forks) {
 // Every key is a digest: no lock of the library that makes them may be held over a fork, in its first use least of all. Each host is a
 // process that never made one, forks while its thread does, and has a child that makes one too.
 TEST_CASE("a_child_forked_while_its_parent_hashes_for_the_first_time_can_hash") {
-#if defined(__SANITIZE_THREAD__)
-  BSGEN_SKIP("the thread sanitizer does not follow a fork of a process with threads");
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-  BSGEN_SKIP("the thread sanitizer does not follow a fork of a process with threads");
-#endif
-#endif
+  if (kThreadSanitizer) BSGEN_SKIP("the thread sanitizer does not follow a fork of a process with threads");
   const auto hashes = [] { return runtime::sha256("bsgen").hex() == "427dd53d5ed723136e37a4b30d33d1d07c5a2c130cc6fe268f2cc64d5551ea8d"; };
   const auto ended_well = [](pid_t process) {
     int state = 0;

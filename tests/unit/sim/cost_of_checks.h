@@ -8,20 +8,9 @@
 
 #include "runtime/sim/exec/tensor_core.h"
 #include "tests/support/catch.h"
+#include "tests/support/sanitizers.h"
 
 namespace bsgen::sim::test {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
-#else
-inline constexpr bool kSanitized = false;
-#endif
 
 inline double thread_ms() {
   timespec now{};
@@ -31,7 +20,7 @@ inline double thread_ms() {
 
 // Why this build or machine gives no figure; nullptr where it does.
 inline const char* no_figure() {
-  if (kSanitized) return "a sanitizer's build is not what users run";
+  if (bsgen::test::kSanitized) return "a sanitizer's build is not what users run";
 #ifndef NDEBUG
   return "an unoptimised build is not what users run";
 #endif
