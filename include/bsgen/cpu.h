@@ -25,7 +25,7 @@ struct CpuOptions {
   int threads = 0;
   // Replaces the device's own threads. Runs task(0) to task(tasks - 1), each once, and returns when all are done.
   std::function<void(int tasks, const CpuTask& task)> parallel_for = {};
-  // Code for a lesser machine than this one: "avx2" or "portable". Empty: all that this one has.
+  // Code for a lesser machine than this one: "avx512" (which widens bf16), "avx2" or "portable". Empty: all that this one has.
   std::string instructions = {};
 };
 

@@ -21,8 +21,8 @@ std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / t
 // Registers that hold sums, and how they are arranged. What is left holds the vectors of one step and, where multiply-adds do not
 // take a scalar from memory, the broadcast one.
 void choose_tile(CpuPlan& plan) {
-  const int most_lanes = plan.machine.isa == Isa::kAvx512 ? 16 : plan.machine.isa == Isa::kAvx2 ? 8 : 4;
-  const bool wide = plan.machine.isa == Isa::kAvx512;
+  const bool wide = plan.machine.isa >= Isa::kAvx512;
+  const int most_lanes = wide ? 16 : plan.machine.isa == Isa::kAvx2 ? 8 : 4;
   if (plan.problem.op == Op::kUpdate) {
     plan.lanes = std::min(most_lanes, plan.block.cols);
     plan.vectors = std::min(2, plan.block.cols / plan.lanes);
@@ -46,26 +46,35 @@ void choose_tile(CpuPlan& plan) {
   }
 }
 
+// Products of pairs need pairs: of tokens update makes them where it packs, of the matrix's own edge there must be an even number, for what W's
+// last block holds past the matrix is nobody's.
+void choose_arithmetic(CpuPlan& plan) {
+  if (plan.problem.dtype != DType::kBf16 || plan.machine.isa < Isa::kAvx512Bf16) return;
+  plan.pairs = plan.problem.op == Op::kUpdate || plan.inner() % 2 == 0;
+  plan.reasons.push_back(plan.pairs ? "bf16 is multiplied as it is, two steps of the contraction at once"
+                                    : fmt::format("bf16 is widened: a contraction of {} elements has no pairs", plan.inner()));
+}
+
 // How many tokens stay in L2 while every list walks over them. Rows of a packed panel lie an odd number of cache lines apart: at
 // a power of two they would all fall into the same few sets.
 void choose_group(CpuPlan& plan) {
   constexpr std::int64_t kLine = 16;  // fp32 elements
   if (plan.problem.op == Op::kUpdate) {
     plan.group_tokens = 512;
-    plan.pitch = plan.group_tokens + kLine;
+    plan.pitch = plan.steps(plan.group_tokens) + kLine;
     plan.reasons.push_back("panels of X and dY are packed once per 512 tokens and serve every block");
     return;
   }
   const std::int64_t half = plan.machine.l2_bytes / 2 / 4;
   if (plan.rows_are_tokens()) {
-    plan.pitch = round_up(std::max<std::int64_t>(plan.inner(), 1), kLine);
+    plan.pitch = round_up(std::max<std::int64_t>(plan.steps(plan.inner()), 1), kLine);
     if (plan.pitch / kLine % 2 == 0) plan.pitch += kLine;
     const std::int64_t tile = plan.tile_rows[0];
     plan.group_tokens = std::clamp<std::int64_t>(half / plan.pitch / tile * tile, tile, 8 * tile);
   } else {
     plan.pitch = plan.width();
-    const std::int64_t tile_elements = std::max<std::int64_t>(plan.inner(), 1) * plan.width();
-    plan.group_tokens = std::clamp<std::int64_t>(half / tile_elements, 1, 8) * plan.width();
+    const std::int64_t tile_steps = std::max<std::int64_t>(plan.steps(plan.inner()), 1) * plan.width();
+    plan.group_tokens = std::clamp<std::int64_t>(half / tile_steps, 1, 8) * plan.width();
   }
   plan.reasons.push_back(fmt::format("{} tokens are packed at once: {} kB of {} kB of L2", plan.group_tokens, plan.worker_scratch() * 4 / 1024,
                                      plan.machine.l2_bytes / 1024));
@@ -86,26 +95,27 @@ std::string_view name(Isa isa) {
     case Isa::kPortable: return "portable";
     case Isa::kAvx2: return "avx2";
     case Isa::kAvx512: return "avx512";
+    case Isa::kAvx512Bf16: return "avx512-bf16";
   }
   return "?";
 }
 
 Expected<Isa> parse_isa(std::string_view text) {
-  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512})
+  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16})
     if (text == name(isa)) return isa;
-  return Status(ErrorCode::kInvalidArgument, fmt::format("cpu: \"{}\" is none of portable, avx2, avx512", text));
+  return Status(ErrorCode::kInvalidArgument, fmt::format("cpu: \"{}\" is none of portable, avx2, avx512, avx512-bf16", text));
 }
 
 std::int64_t CpuPlan::worker_scratch() const {
   const std::int64_t tile = std::int64_t{tile_rows[0]} * width();
   if (problem.op == Op::kUpdate) return tile;
   if (rows_are_tokens()) return group_tokens * pitch + tile;
-  return group_tokens * std::max<std::int64_t>(inner(), 1) + tile;
+  return group_tokens * std::max<std::int64_t>(steps(inner()), 1) + tile;
 }
 
 std::int64_t CpuPlan::launch_scratch() const {
   const std::int64_t elements = num_blocks * block.rows * block.cols;
-  if (problem.op == Op::kBprop) return rows_are_tokens() ? elements : 0;
+  if (problem.op == Op::kBprop) return rows_are_tokens() ? steps(elements) : 0;
   if (problem.op != Op::kUpdate) return 0;
   const std::int64_t panels = heads * (round_up(rows, block.rows) + round_up(cols, block.cols)) * pitch;
   return panels + (problem.output() == DType::kFp32 ? 0 : elements);  // sums between passes
@@ -125,6 +135,8 @@ Status CpuPlan::verify() const {
     return wrong("the tiles do not cover a block");
   if (!(rows_are_tokens() || problem.op == Op::kUpdate) ? false : (problem.op == Op::kUpdate ? block.cols : outer_block()) % width() != 0)
     return wrong("the vectors do not cover a block");
+  if (pairs && (problem.dtype != DType::kBf16 || machine.isa < Isa::kAvx512Bf16)) return wrong(fmt::format("pairs of {} on {}", name(problem.dtype), name(machine.isa)));
+  if (pairs && (problem.op == Op::kUpdate ? group_tokens : inner()) % 2 != 0) return wrong("an odd number of elements has no pairs");
   if (group_tokens < 1 || pitch < 1 || heads < 0 || rows < 0 || cols < 0 || num_blocks < 0) return wrong("a negative size");
   return {};
 }
@@ -134,7 +146,8 @@ void CpuPlan::dump(std::ostream& out) const {
   problem.dump(out);
   out << fmt::format("block {}\nheads {}\nrows {}\ncols {}\nnum_blocks {}\ncpu {}\nfeatures {}\nisa {}\nl2_bytes {}\n", to_string(block), heads, rows, cols,
                      num_blocks, machine.cpu, machine.features, name(machine.isa), machine.l2_bytes);
-  out << fmt::format("lanes {}\nvectors {}\ntile_rows {}\ngroup_tokens {}\npitch {}\n", lanes, vectors, fmt::join(tile_rows, ","), group_tokens, pitch);
+  out << fmt::format("lanes {}\nvectors {}\ntile_rows {}\npairs {}\ngroup_tokens {}\npitch {}\n", lanes, vectors, fmt::join(tile_rows, ","), int{pairs}, group_tokens,
+                     pitch);
   for (const std::string& reason : reasons) out << "reason " << reason << '\n';
 }
 
@@ -175,6 +188,7 @@ Expected<CpuPlan> CpuPlan::parse(std::string_view text) {
   BSGEN_TRY(number("num_blocks", plan.num_blocks));
   plan.machine.cpu = fields["cpu"];
   plan.machine.features = fields["features"];
+  plan.pairs = fields["pairs"] == "1";
   BSGEN_ASSIGN(plan.machine.isa, parse_isa(fields["isa"]));
   BSGEN_TRY(number("l2_bytes", plan.machine.l2_bytes));
   BSGEN_TRY(number("lanes", plan.lanes));
@@ -201,6 +215,7 @@ CpuPlan choose(const Layout& layout, const Problem& problem, const Machine& mach
   plan.cols = layout.cols();
   plan.num_blocks = layout.num_blocks();
   plan.machine = machine;
+  choose_arithmetic(plan);
   choose_tile(plan);
   choose_group(plan);
   return plan;

@@ -10,6 +10,9 @@
 //   fprop        rows tokens,  vectors over N        rows N,  vectors over tokens
 //   bprop        rows tokens,  vectors over K        rows K,  vectors over tokens
 //   update       rows K,       vectors over N        rows K,  vectors over N
+//
+// A step of the contraction is one element, widened to fp32; or, where the machine multiplies bf16 itself, two that lie side by side in 32
+// bits. Panels hold steps, so they are half as large then.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +27,9 @@
 
 namespace bsgen::cpu {
 
-enum class Isa : std::uint8_t { kPortable, kAvx2, kAvx512 };
-std::string_view name(Isa isa);  // "portable", "avx2", "avx512"
+// kAvx512Bf16 has what kAvx512 has, and multiplies pairs of bf16.
+enum class Isa : std::uint8_t { kPortable, kAvx2, kAvx512, kAvx512Bf16 };
+std::string_view name(Isa isa);  // "portable", "avx2", "avx512", "avx512-bf16"
 Expected<Isa> parse_isa(std::string_view text);
 
 // What code is made for, and what the planner knows of it.
@@ -48,7 +52,8 @@ struct CpuPlan {
   int vectors = 1;              // V
   std::vector<int> tile_rows;   // R: the variants of the kernel, descending, ending in 1 where rows are tokens
   std::int64_t group_tokens = 0;  // fprop, bprop: tokens packed at once, into L2; update: tokens of one pass over the blocks
-  std::int64_t pitch = 0;       // elements from one packed row to the next
+  std::int64_t pitch = 0;       // steps from one packed row to the next
+  bool pairs = false;           // a step is two bf16 (VDPBF16PS), else one fp32
   std::vector<std::string> reasons;
 
   bool rows_are_tokens() const { return problem.op != Op::kUpdate && problem.activations == Activations::kRow; }
@@ -58,7 +63,8 @@ struct CpuPlan {
   int inner_block() const { return problem.op == Op::kBprop ? block.cols : block.rows; }
   int outer_block() const { return problem.op == Op::kBprop ? block.rows : block.cols; }
   int width() const { return vectors * lanes; }  // columns of a tile
-  // fp32 elements of scratch: of each worker, and of a launch.
+  std::int64_t steps(std::int64_t elements) const { return pairs ? (elements + 1) / 2 : elements; }
+  // Elements of 32 bits of scratch: of each worker, and of a launch.
   std::int64_t worker_scratch() const;
   std::int64_t launch_scratch() const;
   // Whether a first pass over the operands fills the scratch of the launch: transposed values (bprop, row), panels (update).

@@ -70,7 +70,8 @@ Isa isa_of(std::string_view features) {
     return true;
   };
   if (!all({"avx2", "fma", "f16c"})) return Isa::kPortable;
-  return all({"avx512f", "avx512bw", "avx512dq", "avx512vl"}) ? Isa::kAvx512 : Isa::kAvx2;
+  if (!all({"avx512f", "avx512bw", "avx512dq", "avx512vl"})) return Isa::kAvx2;
+  return all({"avx512bf16"}) ? Isa::kAvx512Bf16 : Isa::kAvx512;
 }
 
 }  // namespace
@@ -93,7 +94,7 @@ Expected<Machine> host_machine(const BsgenCpuApi& api, std::string_view wanted) 
   if (isa > machine.isa)
     return Status(ErrorCode::kMissing, fmt::format("cpu: {} has no {}, it has {}; leave the suffix out", machine.cpu, name(isa), name(machine.isa)));
   if (isa == machine.isa) return machine;
-  machine.cpu = isa == Isa::kAvx2 ? "x86-64-v3" : "x86-64";
+  machine.cpu = isa == Isa::kAvx512 ? "x86-64-v4" : isa == Isa::kAvx2 ? "x86-64-v3" : "x86-64";
   machine.features.clear();
   machine.isa = isa;
   return machine;

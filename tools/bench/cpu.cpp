@@ -2,8 +2,10 @@
 // first. One thread is timed by its processor time, which other programs do not lengthen; all threads by the clock on the wall.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <thread>
 
 #include "bsgen/cpu.h"
@@ -11,6 +13,7 @@
 #include "runtime/verify/execution.h"
 #include "runtime/verify/verify.h"
 #include "tools/bench/figures.h"
+#include "tools/bench/machine_limits.h"
 #include "tools/bench/peers/contenders.h"
 #include "tools/bench/samples.h"
 
@@ -25,10 +28,21 @@ struct Cell {
   int threads = 1;
 };
 
+// What the machine can do with one thread, and with all: GFLOP/s, GB/s.
+struct Limits {
+  int threads = 1;
+  double fp32 = 0, bf16 = 0, bandwidth = 0;
+  double peak(DType dtype) const { return dtype == DType::kBf16 ? bf16 : fp32; }
+  static Limits measure(int threads) { return {threads, peak_gflops(false, threads), peak_gflops(true, threads), read_bandwidth(threads)}; }
+};
+
 struct Machine {
   Peers peers;
-  double peak = 0, bandwidth = 0;
+  Limits one, all;
 };
+
+// Our own kernel on the same operands without the machine's products of bf16: what they are worth. Not a peer.
+constexpr const char* kWidened = "bf16 widened";
 
 // Threads of OpenBLAS and OpenMP wait for their next task awake, some 15 ms long, on the cores that the next contender needs.
 constexpr auto kUntilPeersSleep = std::chrono::milliseconds(40);
@@ -70,7 +84,13 @@ struct Asked {
   }
 };
 
+std::string words_of(const Cell& cell) {
+  return fmt::format(" {} {} {} M={} {}-blocks {}% {} ", name(cell.op), name(cell.dtype), cell.size, cell.tokens, cell.block, cell.percent,
+                     cell.threads == 1 ? "one-thread" : "all-threads");
+}
+
 Expected<Figure> measure(const Machine& machine, const Cell& cell) {
+  const Limits& limits = cell.threads == 1 ? machine.one : machine.all;
   const int grid = cell.size / cell.block;
   MaskOptions mask;
   mask.block = {cell.block, cell.block};
@@ -96,6 +116,12 @@ Expected<Figure> measure(const Machine& machine, const Cell& cell) {
                                      reinterpret_cast<const void*>(arguments.w.data)}, cell.threads);
   BSGEN_TRY(check_peers(all, result));
   all.insert(all.begin(), {"bsgen", false, [&] { return kernel.launch(arguments).ok(); }});
+  std::optional<Kernel> widened;
+  if (cell.dtype == DType::kBf16 && has_bf16_products()) {
+    BSGEN_ASSIGN(const std::shared_ptr<Device> lesser, open_cpu({.threads = cell.threads, .parallel_for = {}, .instructions = "avx512"}));
+    BSGEN_ASSIGN(widened, runtime::load_cpu_kernel(lesser, layout, problem));
+    all.push_back({kWidened, false, [&] { return widened->launch(arguments).ok(); }});
+  }
   race(all, cell.threads, 0.5);
   const auto median = [](const Contender& each) { return Samples(each.seconds).median(); };
   const double seconds = median(all[0]);
@@ -108,23 +134,24 @@ Expected<Figure> measure(const Machine& machine, const Cell& cell) {
   figure.values = {{"us", seconds * 1e6}, {"gflops", gflops}, {"compile_ms", compile_ms}};
   figure.measured = fmt::format("{} us, {} GFLOP/s", short_number(seconds * 1e6), short_number(gflops));
   Asked asked;
-  if (machine.peak > 0) {
-    if (cell.tokens == 512 && cell.block >= 32) asked.add(gflops >= 0.55 * machine.peak * cell.threads, "55 % of peak");
-    figure.measured += fmt::format(", {:.0f} % of peak", 100 * gflops / (machine.peak * cell.threads));
-    figure.values.emplace_back("of_peak", gflops / (machine.peak * cell.threads));
+  if (const double peak = limits.peak(cell.dtype); peak > 0) {
+    if (cell.tokens == 512 && cell.block >= 32) asked.add(gflops >= 0.55 * peak, "55 % of peak");
+    figure.measured += fmt::format(", {:.0f} % of peak", 100 * gflops / peak);
+    figure.values.emplace_back("of_peak", gflops / peak);
   }
   if (cell.tokens == 1) {
     const double bytes = static_cast<double>(layout.num_blocks()) * cell.block * cell.block * size_bytes(cell.dtype);
     const double rate = bytes / seconds * 1e-9;
     figure.measured += fmt::format(", {} GB/s of values", short_number(rate));
     figure.values.emplace_back("gb_per_s", rate);
-    figure.values.emplace_back("of_bandwidth", rate / machine.bandwidth);
-    asked.add(rate >= 0.7 * machine.bandwidth, "70 % of one core's reading bandwidth");
+    figure.measured += fmt::format(" ({:.0f} % of what memory gives)", 100 * rate / limits.bandwidth);
+    figure.values.emplace_back("of_bandwidth", rate / limits.bandwidth);
+    asked.add(rate >= 0.7 * limits.bandwidth, "70 % of the reading bandwidth");
   }
   double best = 0, best_dense = 0;
   for (std::size_t i = 1; i < all.size(); ++i) {
     const double took = median(all[i]);
-    if (best == 0 || took < best) best = took;
+    if (all[i].name != kWidened && (best == 0 || took < best)) best = took;
     if (all[i].dense && (best_dense == 0 || took < best_dense)) best_dense = took;
     figure.measured += fmt::format(", {} x {}", short_number(took / seconds), all[i].name);
     figure.values.emplace_back(all[i].name + "_us", took * 1e6);
@@ -138,9 +165,9 @@ Expected<Figure> measure(const Machine& machine, const Cell& cell) {
     figure.asked = asked.text;
     figure.verdict = asked.met ? Verdict::kOk : Verdict::kMissed;
   }
-  figure.how = fmt::format("median of {} interleaved runs, {}; {}; one core's peak {} GFLOP/s, reading {} GB/s; compiled in {} ms", all[0].seconds.size(),
-                           cell.threads == 1 ? "processor time" : "wall time", machine.peers.names(),
-                           short_number(machine.peak), short_number(machine.bandwidth), short_number(compile_ms));
+  figure.how = fmt::format("median of {} interleaved runs, {}; {}; peak of {} {} GFLOP/s, reading {} GB/s; compiled in {} ms", all[0].seconds.size(),
+                           cell.threads == 1 ? "processor time" : "wall time", machine.peers.names(), cell.threads == 1 ? "one thread" : "all threads together",
+                           short_number(limits.peak(cell.dtype)), short_number(limits.bandwidth), short_number(compile_ms));
   return figure;
 }
 
@@ -171,10 +198,20 @@ Expected<Figure> compile_time(const std::shared_ptr<Device>& device, Op op) {
 
 }  // namespace
 
+const std::vector<std::string>& cpu_words() {
+  static const std::vector<std::string> words = {"compile", "fprop", "bprop", "update", "fp32", "bf16", "2048", "4096", "M=1", "M=16", "M=512",
+                                                 "16-blocks", "32-blocks", "64-blocks", "5%", "10%", "25%", "50%", "one-thread", "all-threads"};
+  return words;
+}
+
 Expected<Suite> cpu(const SuiteOptions& options, const Progress& progress) {
   BSGEN_ASSIGN(const std::shared_ptr<Device> device, open_cpu());
   const int all = device->info().num_sms;
-  Machine machine{Peers::open(), peak_gflops(), read_bandwidth()};
+  const Machine machine{Peers::open(), Limits::measure(1), Limits::measure(all)};
+  // Every word of --only must be among a figure's.
+  const auto wanted = [&](const std::string& words) {
+    return std::all_of(options.only.begin(), options.only.end(), [&](const std::string& word) { return words.find(fmt::format(" {} ", word)) != std::string::npos; });
+  };
   std::vector<Cell> cells;
   const std::vector<int> sizes = options.full ? std::vector<int>{2048, 4096} : std::vector<int>{2048};
   const std::vector<int> densities = options.full ? std::vector<int>{5, 10, 25, 50} : std::vector<int>{10};
@@ -187,14 +224,19 @@ Expected<Suite> cpu(const SuiteOptions& options, const Progress& progress) {
             if (all > 1 && (options.full || (block == 32 && tokens == 512))) cells.push_back({Op::kFprop, dtype, size, block, percent, tokens, all});
           }
   for (const Op op : {Op::kBprop, Op::kUpdate})
-    for (const int block : {16, 32, 64}) cells.push_back({op, DType::kFp32, 2048, block, 10, 512, 1});
+    for (const int block : {16, 32, 64})
+      for (const DType dtype : {DType::kFp32, DType::kBf16})
+        for (const int threads : all > 1 && block == 32 ? std::vector<int>{1, all} : std::vector<int>{1})
+          cells.push_back({op, dtype, 2048, block, 10, 512, threads});
   Suite suite{"cpu", machine.peers.absent()};
   for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) {
+    if (!wanted(fmt::format(" compile {} ", name(op)))) continue;
     if (progress) progress(fmt::format("compile {}", name(op)));
     auto figure = compile_time(device, op);
     suite.figures.push_back(figure ? *std::move(figure) : not_measured("compile", std::string(name(op)), "at most 30 ms", figure.status().message()));
   }
   for (const Cell& cell : cells) {
+    if (!wanted(words_of(cell))) continue;
     if (progress) progress(fmt::format("{} {} {} {}", name(cell.op), name(cell.dtype), cell.block, cell.tokens));
     auto figure = measure(machine, cell);
     suite.figures.push_back(figure ? *std::move(figure)

@@ -51,7 +51,7 @@ struct SuiteOptions {
   std::string
       test_data;     // recorded tensor-core vectors and masks; empty = that figure is not measured
   std::string self;  // path of the bsgen executable, for figures taken in fresh processes
-  std::vector<std::string> only{};  // areas to measure; empty = all
+  std::vector<std::string> only{};  // areas to measure; empty = all. cpu: words that a figure must all have
 };
 using Progress = std::function<void(const std::string&)>;  // called before each figure
 
@@ -60,6 +60,7 @@ Suite foundation(const SuiteOptions& options, const Progress& progress);
 Suite simulation(const SuiteOptions& options, const Progress& progress);
 Expected<Suite> cpu(const SuiteOptions& options,
                     const Progress& progress);  // kMissing where libbsgen-cpu was not built
+const std::vector<std::string>& cpu_words();  // that --only takes
 Suite store(const SuiteOptions& options, const Progress& progress);
 Expected<Suite> gpu(const SuiteOptions& options,
                     const Progress& progress);  // kMissing where there is no cuda:0

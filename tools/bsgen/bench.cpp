@@ -119,10 +119,11 @@ Expected<int> bench_suite(const BenchArguments& arguments) {
     return wrong(fmt::format("bench: no suite \"{}\"; the nearest is {} (there are {})",
                              arguments.suite, nearest(arguments.suite, kSuites),
                              fmt::join(kSuites, ", ")));
+  const std::vector<std::string>& areas = arguments.suite == "cpu" ? bench::cpu_words() : kAreas;
   for (const std::string& area : arguments.only)
-    if (std::find(kAreas.begin(), kAreas.end(), area) == kAreas.end())
+    if (std::find(areas.begin(), areas.end(), area) == areas.end())
       return wrong(fmt::format("bench: --only knows no \"{}\"; the nearest is {} (there are {})",
-                               area, nearest(area, kAreas), fmt::join(kAreas, ", ")));
+                               area, nearest(area, areas), fmt::join(areas, ", ")));
   bench::SuiteOptions options;
   options.full = arguments.full;
   options.cuda_dir = environment().cuda_dir;
@@ -173,7 +174,8 @@ void add_bench(CLI::App& app, Action& action) {
       ->type_name("SUITE")
       ->group("Bench");
   verb->add_option("--only", arguments->only,
-                   fmt::format("these areas only: {}", fmt::join(kAreas, ", ")))
+                   fmt::format("these areas only: {}; of the suite cpu figures with all of these words: {}", fmt::join(kAreas, ", "),
+                               fmt::join(bench::cpu_words(), ", ")))
       ->type_name("AREA")
       ->delimiter(',')
       ->group("Bench");

@@ -7,7 +7,7 @@
 
 extern "C" {
 
-constexpr std::uint32_t kBsgenCpuAbi = 1;
+constexpr std::uint32_t kBsgenCpuAbi = 2;
 
 // Bytes that the library allocated; release() frees them.
 struct BsgenCpuBuffer {

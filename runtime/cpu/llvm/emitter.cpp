@@ -1,5 +1,7 @@
 #include "runtime/cpu/llvm/emitter.h"
 
+#include <llvm/IR/IntrinsicsX86.h>
+
 namespace bsgen::cpu {
 
 Values Emitter::loop(Value* begin, Value* end, std::int64_t step, const Values& carried, const std::function<Values(Value*, const Values&)>& body) {
@@ -76,6 +78,29 @@ Value* Emitter::load(Value* address, DType dtype, int lanes) {
   Value* bits = CreateAlignedLoad(like(getInt16Ty(), lanes), address, llvm::Align(2));
   if (dtype == DType::kFp16) return from_half(bits, lanes);
   return CreateBitCast(CreateShl(CreateZExt(bits, like(getInt32Ty(), lanes)), 16), floats(lanes));
+}
+
+Value* Emitter::interleave(Value* low, Value* high) {
+  const int lanes = lanes_of(low);
+  if (lanes == 1) return CreateOr(CreateZExt(low, getInt32Ty()), CreateShl(CreateZExt(high, getInt32Ty()), 16));
+  std::vector<int> order;
+  for (int i = 0; i < lanes; ++i) order.insert(order.end(), {i, lanes + i});
+  return CreateBitCast(CreateShuffleVector(low, high, order), like(getInt32Ty(), lanes));
+}
+
+Value* Emitter::load_pairs(Value* address, std::int64_t stride, int lanes) {
+  if (stride == 1) return CreateAlignedLoad(like(getInt32Ty(), lanes), address, llvm::Align(2));
+  const auto row = [&](std::int64_t elements) { return CreateAlignedLoad(like(getInt16Ty(), lanes), at(address, elements, DType::kBf16), llvm::Align(2)); };
+  return interleave(row(0), row(stride));
+}
+
+Value* Emitter::multiply_add_pairs(Value* a, Value* b, Value* c) {
+  const int lanes = lanes_of(c);
+  llvm::Function* instruction = llvm::Intrinsic::getDeclaration(&module_, lanes == 16  ? llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512
+                                                                          : lanes == 8 ? llvm::Intrinsic::x86_avx512bf16_dpbf16ps_256
+                                                                                       : llvm::Intrinsic::x86_avx512bf16_dpbf16ps_128);
+  llvm::Type* operand = instruction->getFunctionType()->getParamType(1);  // differs between versions of LLVM
+  return CreateCall(instruction, {c, CreateBitCast(b, operand), CreateBitCast(a, operand)});
 }
 
 void Emitter::store(Value* value, Value* address, DType dtype) {

@@ -36,11 +36,18 @@ class Emitter : public llvm::IRBuilder<> {
   // lanes consecutive elements as fp32; and back, rounded to nearest even.
   Value* load(Value* address, DType dtype, int lanes);
   void store(Value* value, Value* address, DType dtype);
+  // Pairs of bf16 whose second lies `stride` elements behind the first: the first in the low half of 32 bits.
+  Value* load_pairs(Value* address, std::int64_t stride, int lanes);
+  Value* interleave(Value* low, Value* high);  // of 16-bit integers
   Value* splat(Value* scalar, int lanes) { return lanes == 1 ? scalar : CreateVectorSplat(static_cast<unsigned>(lanes), scalar); }
 
   Value* fused(Value* a, Value* b, Value* c) { return CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c}); }
   // a * b + c: fused where the machine has the instruction, else in two steps.
   Value* multiply_add(Value* a, Value* b, Value* c) { return has_fma_ ? fused(a, b, c) : CreateFAdd(CreateFMul(a, b), c); }
+
+  // c + a.first * b.first + a.second * b.second: the instruction of AVX512-BF16, whose products are exact, whose sums are rounded one after the
+  // other, and to which subnormals are zero.
+  Value* multiply_add_pairs(Value* a, Value* b, Value* c);
 
  private:
   Value* round_tf32(Value* value, int lanes);

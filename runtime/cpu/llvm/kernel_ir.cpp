@@ -51,6 +51,12 @@ class Kernel {
   Value* sub(Value* a, Value* b) { return emit_.CreateSub(a, b); }
   std::int64_t grid_rows() const { return (plan_.rows + plan_.block.rows - 1) / plan_.block.rows; }
   std::int64_t grid_cols() const { return (plan_.cols + plan_.block.cols - 1) / plan_.block.cols; }
+  void copy(Value* from, DType type, Value* to, Value* count) {
+    if (plan_.pairs)
+      emit_copy_pairs(emit_, plan_.lanes, from, to, count);
+    else
+      emit_copy(emit_, plan_.lanes, from, type, to, count);
+  }
   std::int64_t block_elements() const { return std::int64_t{plan_.block.rows} * plan_.block.cols; }
 
   // bprop, row: every block of W turned, so that its rows run along the output.
@@ -60,8 +66,9 @@ class Kernel {
     const DType type = plan_.problem.dtype;
     emit_.loop(work.begin, work.end, 1, [&](Value* block) {
       Value* element = mul(block, block_elements());
-      emit_transpose(emit_, emit_.at(w.data, element, type), type, i64(plan_.block.cols), emit_.at(work.launch, element, DType::kFp32),
-                     plan_.block.rows, i64(plan_.block.rows), i64(plan_.block.cols));
+      Value* to = emit_.at(work.launch, mul(block, plan_.steps(block_elements())), DType::kFp32);
+      emit_transpose(emit_, emit_.at(w.data, element, type), type, plan_.pairs, i64(plan_.block.cols), to, plan_.block.rows, i64(plan_.block.rows),
+                     i64(plan_.block.cols));
     });
     emit_.CreateRetVoid();
   }
@@ -77,15 +84,19 @@ class Kernel {
     if (plan_.rows_are_tokens()) {
       emit_.loop(i64(0), tokens, 1, [&](Value* m) {
         Value* from = emit_.at(source, emit_.CreateMul(add(work.token_begin, m), in.leading_dimension), type);
-        emit_copy(emit_, plan_.lanes, from, type, emit_.at(work.worker, mul(m, plan_.pitch), DType::kFp32), i64(plan_.inner()));
+        copy(from, type, emit_.at(work.worker, mul(m, plan_.pitch), DType::kFp32), i64(plan_.inner()));
       });
     } else {
       emit_.loop(i64(0), tokens, plan_.width(), [&](Value* m) {
         Value* count = least(emit_, sub(tokens, m), i64(plan_.width()));
-        emit_.loop(i64(0), i64(plan_.inner()), 1, [&](Value* k) {
-          Value* from = emit_.at(source, add(emit_.CreateMul(k, in.leading_dimension), add(work.token_begin, m)), type);
-          Value* to = emit_.at(work.worker, add(mul(m, plan_.inner()), mul(k, plan_.width())), DType::kFp32);
-          emit_copy(emit_, plan_.lanes, from, type, to, count);
+        emit_.loop(i64(0), i64(plan_.steps(plan_.inner())), 1, [&](Value* k) {
+          Value* row = plan_.pairs ? emit_.CreateShl(k, 1) : k;
+          Value* from = emit_.at(source, add(emit_.CreateMul(row, in.leading_dimension), add(work.token_begin, m)), type);
+          Value* to = emit_.at(work.worker, add(mul(m, plan_.steps(plan_.inner())), mul(k, plan_.width())), DType::kFp32);
+          if (plan_.pairs)
+            emit_interleave(emit_, plan_.lanes, from, emit_.at(from, in.leading_dimension, type), to, count);
+          else
+            emit_copy(emit_, plan_.lanes, from, type, to, count);
         });
       });
     }
@@ -117,7 +128,7 @@ class Kernel {
         } else {
           Value* a = emit_.at(values, mul(o, operands.a_row), operands.a_type);
           emit_.loop(i64(0), tokens, plan_.width(), [&](Value* m) {
-            emit_.CreateCall(tiles_[0], {a, emit_.at(work.worker, mul(m, plan_.inner()), DType::kFp32), entries, count, sums});
+            emit_.CreateCall(tiles_[0], {a, emit_.at(work.worker, mul(m, plan_.steps(plan_.inner())), DType::kFp32), entries, count, sums});
             emit_.CreateCall(finish_, {work.arguments, sums, work.head, first, add(work.token_begin, m), valid,
                                        least(emit_, i64(plan_.width()), sub(tokens, m))});
           });
@@ -127,19 +138,33 @@ class Kernel {
     emit_.CreateRetVoid();
   }
 
-  // update: panel p of X (block row p of all heads), then those of dY.
+  // update: panel p of X (block row p of all heads), then those of dY. Rows of tokens are read a few at a time across all panels: along memory,
+  // where one panel after the other would touch a new page with every row.
   void emit_panels() {
     const Work work = open_pass(emit_, plan_, "bsgen_cpu_first");
     const std::int64_t of_x = plan_.heads * grid_rows();
-    emit_.loop(work.begin, work.end, 1, [&](Value* panel) {
-      emit_.when(
-          emit_.CreateICmpSLT(panel, i64(of_x)), [&] { emit_panel(work, kSlotX, panel, grid_rows(), plan_.rows, plan_.block.rows, 0); },
-          [&] { emit_panel(work, kSlotY, sub(panel, i64(of_x)), grid_cols(), plan_.cols, plan_.block.cols, of_x * plan_.block.rows * plan_.pitch); });
+    Value* tokens = sub(work.token_end, work.token_begin);
+    const std::int64_t rows = plan_.problem.activations == Activations::kRow ? 8 : plan_.group_tokens;
+    emit_.loop(i64(0), tokens, rows, [&](Value* m) {
+      const Run run = {m, least(emit_, i64(rows), sub(tokens, m))};
+      emit_.loop(work.begin, work.end, 1, [&](Value* panel) {
+        emit_.when(
+            emit_.CreateICmpSLT(panel, i64(of_x)), [&] { emit_panel(work, kSlotX, panel, run, grid_rows(), plan_.rows, plan_.block.rows, 0); },
+            [&] {
+              const std::int64_t behind_x = of_x * plan_.block.rows * plan_.pitch;
+              emit_panel(work, kSlotY, sub(panel, i64(of_x)), run, grid_cols(), plan_.cols, plan_.block.cols, behind_x);
+            });
+      });
     });
     emit_.CreateRetVoid();
   }
 
-  void emit_panel(const Work& work, int slot_at, Value* panel, std::int64_t grid, std::int64_t features, int edge, std::int64_t offset) {
+  // Tokens of a call: `count` of them, the first an even number of them behind the call's first.
+  struct Run {
+    Value *begin, *count;
+  };
+
+  void emit_panel(const Work& work, int slot_at, Value* panel, const Run& run, std::int64_t grid, std::int64_t features, int edge, std::int64_t offset) {
     const DType type = plan_.problem.dtype;
     const Slot slot = load_slot(emit_, work.arguments, slot_at);
     Value* head = emit_.CreateSDiv(panel, i64(std::max<std::int64_t>(grid, 1)));
@@ -147,22 +172,37 @@ class Kernel {
     Value* valid = least(emit_, i64(edge), sub(i64(features), feature));
     Value* source = emit_.at(slot.data, emit_.CreateMul(head, slot.head_stride), type);
     Value* to = emit_.at(work.launch, add(mul(panel, edge * plan_.pitch), i64(offset)), DType::kFp32);
-    Value* tokens = sub(work.token_end, work.token_begin);
     if (plan_.problem.activations == Activations::kRow) {
-      emit_.loop(i64(0), tokens, 1, [&](Value* m) {
-        Value* from = emit_.at(source, add(emit_.CreateMul(add(work.token_begin, m), slot.leading_dimension), feature), type);
-        emit_copy(emit_, plan_.lanes, from, type, emit_.at(to, mul(m, edge), DType::kFp32), valid);
-      });
+      emit_rows(emit_.at(source, add(emit_.CreateMul(add(work.token_begin, run.begin), slot.leading_dimension), feature), type), slot.leading_dimension,
+                emit_.at(to, mul(plan_.pairs ? emit_.CreateLShr(run.begin, 1) : run.begin, edge), DType::kFp32), edge, valid, run.count);
       return;
     }
     Value* from = emit_.at(source, add(emit_.CreateMul(feature, slot.leading_dimension), work.token_begin), type);
     if (slot_at == kSlotX) {
       emit_.loop(i64(0), valid, 1, [&](Value* r) {
-        emit_copy(emit_, plan_.lanes, emit_.at(from, emit_.CreateMul(r, slot.leading_dimension), type), type, emit_.at(to, mul(r, plan_.pitch), DType::kFp32), tokens);
+        copy(emit_.at(from, emit_.CreateMul(r, slot.leading_dimension), type), type, emit_.at(to, mul(r, plan_.pitch), DType::kFp32), run.count);
       });
     } else {
-      emit_transpose(emit_, from, type, slot.leading_dimension, to, edge, valid, tokens);
+      emit_transpose(emit_, from, type, plan_.pairs, slot.leading_dimension, to, edge, valid, run.count);
     }
+  }
+
+  // Rows of tokens, `valid` elements of each: one a step, or two side by side.
+  void emit_rows(Value* from, Value* from_pitch, Value* to, int edge, Value* valid, Value* tokens) {
+    const DType type = plan_.problem.dtype;
+    const auto source = [&](Value* m) { return emit_.at(from, emit_.CreateMul(m, from_pitch), type); };
+    const auto target = [&](Value* step) { return emit_.at(to, mul(step, edge), DType::kFp32); };
+    if (!plan_.pairs) {
+      emit_.loop(i64(0), tokens, 1, [&](Value* m) { emit_copy(emit_, plan_.lanes, source(m), type, target(m), valid); });
+      return;
+    }
+    Value* half = emit_.CreateLShr(tokens, 1);
+    emit_.loop(i64(0), half, 1, [&](Value* step) {
+      Value* first = source(emit_.CreateShl(step, 1));
+      emit_interleave(emit_, plan_.lanes, first, emit_.at(first, from_pitch, type), target(step), valid);
+    });
+    emit_.when(emit_.CreateTrunc(tokens, emit_.getInt1Ty()),
+               [&] { emit_interleave(emit_, plan_.lanes, source(emit_.CreateShl(half, 1)), nullptr, target(half), valid); });
   }
 
   void emit_update() {
@@ -176,6 +216,7 @@ class Kernel {
     Value* first = emit_.CreateICmpEQ(work.token_begin, i64(0));
     Value* last = emit_.CreateICmpEQ(work.token_end, total);
     Value* tokens = sub(work.token_end, work.token_begin);
+    Value* steps = plan_.pairs ? emit_.CreateLShr(add(tokens, i64(1)), 1) : tokens;
     emit_.loop(work.begin, work.end, 1, [&](Value* block) {
       Value* entry = emit_.CreateGEP(emit_.getInt64Ty(), work.entries, block);
       const auto index = [&](std::size_t byte) { return emit_.CreateSExt(load_at(emit_, emit_.getInt32Ty(), entry, byte), emit_.getInt64Ty()); };
@@ -188,7 +229,7 @@ class Kernel {
       emit_.loop(i64(0), i64(plan_.block.rows), plan_.tile_rows[0], [&](Value* r) {
         emit_.loop(i64(0), i64(plan_.block.cols), plan_.width(), [&](Value* c) {
           Value* element = add(value, add(mul(r, plan_.block.cols), c));
-          emit_.CreateCall(tiles_[0], {emit_.at(a, mul(r, operands.a_row), DType::kFp32), emit_.at(b, c, DType::kFp32), work.entries, tokens, work.worker});
+          emit_.CreateCall(tiles_[0], {emit_.at(a, mul(r, operands.a_row), DType::kFp32), emit_.at(b, c, DType::kFp32), work.entries, steps, work.worker});
           emit_.CreateCall(finish_, {work.worker, emit_.at(w.data, element, type), emit_.at(work.launch, add(element, i64(panels)), DType::kFp32),
                                      sub(rows_left, r), sub(cols_left, c), first, last});
         });
@@ -221,7 +262,7 @@ llvm::Function* open_function(Emitter& emit, const std::string& name, const std:
 void set_machine(llvm::Function& function, const Machine& machine) {
   function.addFnAttr("target-cpu", machine.cpu);
   if (!machine.features.empty()) function.addFnAttr("target-features", machine.features);
-  if (machine.isa == Isa::kAvx512) {
+  if (machine.isa >= Isa::kAvx512) {
     function.addFnAttr("prefer-vector-width", "512");
     function.addFnAttr("min-legal-vector-width", "512");
   }

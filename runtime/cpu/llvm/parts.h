@@ -25,12 +25,13 @@ llvm::Function* open_function(Emitter& emit, const std::string& name, const std:
 // Vectors as wide as the plan's are legal in it.
 void set_machine(llvm::Function& function, const Machine& machine);
 
-// Where a tile's operands lie: a(r, i) is broadcast, b(i, v) is a vector. A step of `entry` counts in entries of the list.
+// Where a tile's operands lie: a(r, i) is broadcast, b(i, v) is a vector. Steps in panels are elements of 32 bits whatever they hold.
 struct TileOperands {
   DType a_type = DType::kFp32, b_type = DType::kFp32;
   std::int64_t a_row = 0, a_step = 0, b_step = 0;  // elements from one r, from one i to the next
   std::int64_t a_block = 0, b_block = 0;           // elements from one block to the next
   bool a_by_value = false;                         // the block of W is a's (else b's); the other goes with the inner index
+  std::int64_t pair_stride = 1;                    // of W where it is not packed: elements from the first of a pair to the second
 };
 TileOperands tile_operands(const CpuPlan& plan);
 
@@ -44,10 +45,13 @@ llvm::Function* emit_finish(Emitter& emit, const CpuPlan& plan);
 // void finish(ptr sums, ptr out, ptr partial, i64 valid_rows, i64 valid_cols, i1 first, i1 last): the same for a tile of a block of dW.
 llvm::Function* emit_finish_update(Emitter& emit, const CpuPlan& plan);
 
-// Emits a loop that widens `count` consecutive elements.
+// Loops that pack `count` consecutive elements: widened; as they are; or each beside that of another row, or beside zero where there is none.
 void emit_copy(Emitter& emit, int lanes, Value* from, DType type, Value* to, Value* count);
-// to[c * to_pitch + r] = from[r * from_pitch + c] for r < rows, c < cols; squares of 4 x 4 in registers.
-void emit_transpose(Emitter& emit, Value* from, DType type, Value* from_pitch, Value* to, std::int64_t to_pitch, Value* rows, Value* cols);
+void emit_copy_pairs(Emitter& emit, int lanes, Value* from, Value* to, Value* count);  // what an odd count lacks is zero
+void emit_interleave(Emitter& emit, int lanes, Value* first, Value* second, Value* to, Value* count);
+// to[c * to_pitch + r] = from[r * from_pitch + c] for r < rows, c < cols; squares of 4 x 4 in registers. With `pairs` the same of pairs of bf16
+// that lie side by side: cols counts elements, and what an odd number lacks is zero.
+void emit_transpose(Emitter& emit, Value* from, DType type, bool pairs, Value* from_pitch, Value* to, std::int64_t to_pitch, Value* rows, Value* cols);
 
 // The two passes, exported as bsgen_cpu_first and bsgen_cpu_main.
 void emit_kernel(Emitter& emit, const CpuPlan& plan);

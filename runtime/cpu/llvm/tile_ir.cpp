@@ -11,17 +11,52 @@ int unrolled(const CpuPlan& plan, int rows) {
   return sums >= 12 ? 1 : sums >= 4 ? 2 : 4;
 }
 
+// Pairs of two rows of W, 32 columns at once: interleaving within 128 bits takes one shuffle a vector and no register for an index, so all the
+// others hold sums. Columns come out of it dealt: of every eight the first four in one vector, the rest in the other.
+bool deals(const CpuPlan& plan, const TileOperands& operands) {
+  return plan.pairs && !operands.a_by_value && operands.pair_stride != 1 && plan.vectors == 2 && plan.lanes == 16;
+}
+
+Values dealt_pairs(Emitter& emit, const TileOperands& operands, Value* b) {
+  const auto row = [&](std::int64_t elements) {
+    return emit.CreateAlignedLoad(emit.like(emit.getInt16Ty(), 32), emit.at(b, elements, operands.b_type), llvm::Align(2));
+  };
+  Value *low = row(0), *high = row(operands.pair_stride);
+  Values columns;
+  for (int half = 0; half < 2; ++half) {
+    std::vector<int> order;
+    for (int i = 0; i < 16; ++i) order.insert(order.end(), {i / 4 * 8 + half * 4 + i % 4, 32 + i / 4 * 8 + half * 4 + i % 4});
+    columns.push_back(emit.CreateBitCast(emit.CreateShuffleVector(low, high, order), emit.like(emit.getInt32Ty(), 16)));
+  }
+  return columns;
+}
+
+// Columns in their order again: half 0 are the first 16.
+Value* gathered(Emitter& emit, Value* first, Value* second, int half) {
+  std::vector<int> order;
+  for (int i = 0; i < 16; ++i) order.push_back((i % 8 < 4 ? 0 : 16) + half * 8 + i / 8 * 4 + i % 4);
+  return emit.CreateShuffleVector(first, second, order);
+}
+
 // sums += a(., i) * b(i, .), one step.
 Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, int ahead, Values sums) {
+  const auto load = [&](Value* address, DType type, int lanes) {
+    return plan.pairs ? emit.load_pairs(address, type == DType::kFp32 ? 1 : operands.pair_stride, lanes) : emit.load(address, type, lanes);
+  };
+  const auto a_at = [&](int r) { return emit.at(a, ahead * operands.a_step + r * operands.a_row, operands.a_type); };
   Values columns;
-  for (int v = 0; v < plan.vectors; ++v)
-    columns.push_back(emit.load(emit.at(b, ahead * operands.b_step + v * plan.lanes, operands.b_type), operands.b_type, plan.lanes));
+  if (deals(plan, operands)) columns = dealt_pairs(emit, operands, emit.at(b, ahead * operands.b_step, operands.b_type));
+  for (int v = static_cast<int>(columns.size()); v < plan.vectors; ++v)
+    columns.push_back(load(emit.at(b, ahead * operands.b_step + v * plan.lanes, operands.b_type), operands.b_type, plan.lanes));
+  // Pairs of two rows of W are put together for all r at once.
+  const bool together = plan.pairs && operands.a_by_value && operands.pair_stride != 1;
+  Value* all = together ? load(a_at(0), operands.a_type, rows) : nullptr;
   for (int r = 0; r < rows; ++r) {
-    Value* scalar = emit.load(emit.at(a, ahead * operands.a_step + r * operands.a_row, operands.a_type), operands.a_type, 1);
-    Value* broadcast = emit.splat(scalar, plan.lanes);
+    Value* broadcast = together ? emit.CreateShuffleVector(all, std::vector<int>(static_cast<std::size_t>(plan.lanes), r))
+                                : emit.splat(load(a_at(r), operands.a_type, 1), plan.lanes);
     for (int v = 0; v < plan.vectors; ++v) {
-      Value*& sum = sums[static_cast<std::size_t>(r * plan.vectors + v)];
-      sum = emit.multiply_add(broadcast, columns[static_cast<std::size_t>(v)], sum);
+      Value *&sum = sums[static_cast<std::size_t>(r * plan.vectors + v)], *column = columns[static_cast<std::size_t>(v)];
+      sum = plan.pairs ? emit.multiply_add_pairs(broadcast, column, sum) : emit.multiply_add(broadcast, column, sum);
     }
   }
   return sums;
@@ -49,7 +84,9 @@ Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int
       Values next(carried.begin(), carried.begin() + static_cast<std::ptrdiff_t>(num_sums));
       const Values here(carried.begin() + static_cast<std::ptrdiff_t>(num_sums), carried.end());
       for (int u = 0; u < times; ++u) {
-        if (ahead) prefetch(emit, emit.at(here[2], u * strides[2], types[2]), operands.a_by_value ? rows : plan.width(), types[2]);
+        if (ahead)
+          for (const std::int64_t row : {std::int64_t{0}, operands.pair_stride})
+            if (row != 1) prefetch(emit, emit.at(here[2], u * strides[2] + row, types[2]), operands.a_by_value ? rows : plan.width(), types[2]);
         next = step(emit, plan, operands, rows, here[0], here[1], u, next);
       }
       for (std::size_t i = 0; i < here.size(); ++i) next.push_back(emit.at(here[i], times * strides[i], types[i]));
@@ -85,10 +122,17 @@ TileOperands tile_operands(const CpuPlan& plan) {
   if (plan.rows_are_tokens()) {
     t.a_row = plan.pitch;
     t.a_step = 1;
-    t.a_block = plan.inner_block();
+    t.a_block = plan.steps(plan.inner_block());
     t.b_type = plan.has_first_pass() ? DType::kFp32 : type;
     t.b_step = plan.outer_block();
     t.b_block = elements;
+    if (!plan.pairs) return t;
+    if (plan.has_first_pass()) {
+      t.b_block = plan.steps(elements);
+    } else {
+      t.pair_stride = plan.outer_block();
+      t.b_step *= 2;
+    }
     return t;
   }
   const bool forward = plan.problem.op == Op::kFprop;
@@ -98,7 +142,11 @@ TileOperands tile_operands(const CpuPlan& plan) {
   t.a_step = forward ? plan.block.cols : 1;
   t.a_block = elements;
   t.b_step = plan.width();
-  t.b_block = std::int64_t{plan.inner_block()} * plan.width();
+  t.b_block = plan.steps(plan.inner_block()) * plan.width();
+  if (plan.pairs) {
+    t.a_step *= 2;
+    if (forward) t.pair_stride = plan.block.cols;
+  }
   return t;
 }
 
@@ -112,8 +160,7 @@ llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
   if (plan.problem.op == Op::kUpdate) {
     sums = run(emit, plan, operands, rows, a, b, nullptr, count, false, sums);
   } else {
-    const std::int64_t elements = std::int64_t{plan.block.rows} * plan.block.cols;
-    const std::int64_t edge = plan.inner_block(), last = plan.inner() / edge, rest = plan.inner() % edge;
+    const std::int64_t last = plan.inner() / plan.inner_block(), edge = plan.steps(plan.inner_block()), rest = plan.steps(plan.inner() % plan.inner_block());
     const auto load_int = [&](unsigned index, Value* entry) {
       Value* address = emit.CreateConstGEP1_32(emit.getInt32Ty(), entry, index);
       return emit.CreateSExt(emit.CreateAlignedLoad(emit.getInt32Ty(), address, llvm::Align(4)), emit.getInt64Ty());
@@ -124,7 +171,7 @@ llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
       Value* a_here = emit.at(a, emit.CreateMul(operands.a_by_value ? value : inner, emit.i64(operands.a_block)), operands.a_type);
       Value* b_here = emit.at(b, emit.CreateMul(operands.a_by_value ? inner : value, emit.i64(operands.b_block)), operands.b_type);
       // The block after a list's last is the next list's first, see BlockLists.
-      Value* next = emit.CreateMul(load_int(3, entry), emit.i64(elements));
+      Value* next = emit.CreateMul(load_int(3, entry), emit.i64(operands.a_by_value ? operands.a_block : operands.b_block));
       Value* ahead = operands.a_by_value ? emit.at(a, next, operands.a_type) : emit.at(b, next, operands.b_type);
       if (rest == 0) return run(emit, plan, operands, rows, a_here, b_here, ahead, emit.i64(edge), true, carried);
       // What the last block holds past the matrix is nobody's.
@@ -133,8 +180,11 @@ llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
     });
   }
   for (int r = 0; r < rows; ++r)
-    for (int v = 0; v < plan.vectors; ++v)
-      emit.store(sums[static_cast<std::size_t>(r * plan.vectors + v)], emit.at(out, r * plan.width() + v * plan.lanes, DType::kFp32), DType::kFp32);
+    for (int v = 0; v < plan.vectors; ++v) {
+      const auto first = sums.begin() + r * plan.vectors;
+      Value* sum = deals(plan, operands) ? gathered(emit, first[0], first[1], v) : first[v];
+      emit.store(sum, emit.at(out, r * plan.width() + v * plan.lanes, DType::kFp32), DType::kFp32);
+    }
   emit.CreateRetVoid();
   return function;
 }

@@ -1,4 +1,5 @@
-// The cpu device against the simulated one: random layouts and problems, both judged against float64 and then against each other.
+// The cpu device against the simulated one, and its products of bf16 against fp32's: random layouts and problems, both judged against float64
+// and then against each other.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -45,15 +46,19 @@ Drawn draw(std::uint64_t seed) {
   return {random.make(), problem, static_cast<std::int64_t>(draws.below(90))};
 }
 
+std::string told(std::uint64_t seed, const Drawn& drawn) {
+  return fmt::format("seed {}: {} {} {} {}, {} x {} in blocks of {}, {} heads, {} tokens", seed, name(drawn.problem.op), name(drawn.problem.dtype),
+                     name(drawn.problem.activations), drawn.problem.epilogue, drawn.layout.rows(), drawn.layout.cols(), to_string(drawn.layout.block()),
+                     drawn.layout.heads(), drawn.tokens);
+}
+
 void agree(std::uint64_t first, std::uint64_t last) {
   const auto cpu = Device::open("cpu");
   if (!cpu) BSGEN_SKIP(cpu.status().message());
   const auto sim = *Device::open("sim");
   for (std::uint64_t seed = first; seed < last; ++seed) {
     const Drawn drawn = draw(seed);
-    INFO(fmt::format("seed {}: {} {} {} {}, {} x {} in blocks of {}, {} heads, {} tokens", seed, name(drawn.problem.op), name(drawn.problem.dtype),
-                     name(drawn.problem.activations), drawn.problem.epilogue, drawn.layout.rows(), drawn.layout.cols(), to_string(drawn.layout.block()),
-                     drawn.layout.heads(), drawn.tokens));
+    INFO(told(seed, drawn));
     const auto compiled = compile(drawn.layout, drawn.problem, sim->info().arch, {.tier = Tier::kTable});
     if (!compiled && compiled.status().code() == ErrorCode::kMissing) BSGEN_SKIP(compiled.status().message());
     REQUIRE(compiled.status() == Status());
@@ -74,8 +79,41 @@ void agree(std::uint64_t first, std::uint64_t last) {
   }
 }
 
+// Edges are even more often than drawn ones would be: an odd contraction has no pairs.
+void pairs_agree(std::uint64_t first, std::uint64_t last) {
+  const auto cpu = Device::open("cpu"), widened = Device::open("cpu:avx512");
+  if (!cpu) BSGEN_SKIP(cpu.status().message());
+  if (!widened) BSGEN_SKIP(widened.status().message());
+  for (std::uint64_t seed = first; seed < last; ++seed) {
+    Drawn drawn = draw(seed);
+    drawn.problem.dtype = DType::kBf16;
+    if (seed % 4 != 0) {
+      test::RandomLayout random = test::random_layout(seed, 6);
+      random.block = drawn.layout.block();
+      random.size = {(drawn.layout.rows() + 1) / 2 * 2, (drawn.layout.cols() + 1) / 2 * 2};
+      drawn.layout = random.make();
+    }
+    INFO(told(seed, drawn));
+    const auto operands = verify::make_operands(drawn.layout, drawn.problem, drawn.tokens, seed);
+    REQUIRE(operands.ok());
+    verify::HostTensor results[2];
+    int at = 0;
+    for (const auto& device : {*cpu, *widened}) {
+      const auto kernel = runtime::load_cpu_kernel(device, drawn.layout, drawn.problem);
+      REQUIRE(kernel.status() == Status());
+      const auto trial = verify::run_trial(*kernel, drawn.layout, drawn.problem, *operands);
+      REQUIRE(trial.ok());
+      for (const std::string& failure : trial->failures) FAIL_CHECK(device->info().name << ": " << failure);
+      results[at++] = trial->result;
+    }
+    CHECK(distance(results[0], results[1]) <= 4e-3);
+  }
+}
+
 }  // namespace
 
+TEST_CASE("products_of_bf16_agree_with_those_of_fp32_on_random_layouts") { pairs_agree(0, 30); }
+TEST_CASE("products_of_bf16_agree_with_those_of_fp32_on_many_random_layouts", "[.full]") { pairs_agree(30, 600); }
 TEST_CASE("cpu_and_sim_agree_within_rounding_on_random_layouts") { agree(0, 12); }
 TEST_CASE("cpu_and_sim_agree_within_rounding_on_many_random_layouts", "[.full]") { agree(12, 400); }
 

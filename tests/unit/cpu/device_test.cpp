@@ -23,10 +23,10 @@ const Layout& mask() {
   return layout;
 }
 
-std::string digest(const CpuOptions& options, Op op, std::int64_t tokens) {
+std::string digest(const CpuOptions& options, Op op, std::int64_t tokens, DType dtype = DType::kFp32) {
   const auto device = open_cpu(options);
   REQUIRE(device.ok());
-  const Problem problem{.op = op, .dtype = DType::kFp32};
+  const Problem problem{.op = op, .dtype = dtype};
   const auto kernel = runtime::load_cpu_kernel(*device, mask(), problem);
   REQUIRE(kernel.ok());
   const auto operands = verify::make_operands(mask(), problem, tokens, 5);
@@ -44,10 +44,11 @@ std::string digest(const CpuOptions& options, Op op, std::int64_t tokens) {
 
 TEST_CASE("results_have_the_same_bits_for_any_number_of_threads") {
   NEEDS_CPU();
-  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) {
-    const std::string one = digest({.threads = 1, .parallel_for = {}, .instructions = {}}, op, 700);
-    for (const int threads : {2, 3, 8}) CHECK(digest({.threads = threads, .parallel_for = {}, .instructions = {}}, op, 700) == one);
-  }
+  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
+    for (const DType dtype : {DType::kFp32, DType::kBf16}) {
+      const std::string one = digest({.threads = 1, .parallel_for = {}, .instructions = {}}, op, 700, dtype);
+      for (const int threads : {2, 3, 8}) CHECK(digest({.threads = threads, .parallel_for = {}, .instructions = {}}, op, 700, dtype) == one);
+    }
 }
 
 // 512 tokens are one pass over the blocks; sums between passes are fp32 whatever the type of dW.
@@ -125,7 +126,7 @@ TEST_CASE("code_for_lesser_machines_is_made_on_request_and_for_greater_ones_refu
   REQUIRE(portable.ok());
   CHECK((*portable)->info().name == "cpu:portable");
   CHECK(open_cpu({.threads = 1, .parallel_for = {}, .instructions = "avx3"}).status() ==
-        Status(ErrorCode::kInvalidArgument, "cpu: \"avx3\" is none of portable, avx2, avx512"));
+        Status(ErrorCode::kInvalidArgument, "cpu: \"avx3\" is none of portable, avx2, avx512, avx512-bf16"));
 }
 
 TEST_CASE("the_engine_compiles_once_and_a_second_one_loads_the_object_from_disk") {
@@ -213,15 +214,31 @@ TEST_CASE("code_does_not_depend_on_the_number_of_blocks") {
 }
 
 // So the portable vectors are NEON's on AArch64.
-TEST_CASE("the_ir_of_every_operation_names_no_intrinsic_of_one_architecture") {
+TEST_CASE("the_ir_of_the_portable_machine_names_no_intrinsic_of_one_architecture") {
   NEEDS_CPU();
-  for (const char* options : {"fprop --dtype fp16 --epilogue 'gelu(acc)'", "bprop --dtype bf16", "bprop --dtype bf16 --activations col", "update --dtype tf32"})
-    for (const char* device : {"cpu", "cpu:portable"}) {
-      INFO(options << " on " << device);
-      const std::string ir = test::run_tool(std::string("compile random:4x4:density=0.5 --block 32 --emit llvm --op ") + options + " --device " + device).out;
-      CHECK(ir.find("define ") != std::string::npos);
-      CHECK(ir.find("@llvm.x86") == std::string::npos);
-      CHECK(ir.find("@llvm.aarch64") == std::string::npos);
+  for (const char* options : {"fprop --dtype fp16 --epilogue 'gelu(acc)'", "bprop --dtype bf16", "bprop --dtype bf16 --activations col", "update --dtype tf32"}) {
+    INFO(options);
+    const std::string ir = test::run_tool(std::string("compile random:4x4:density=0.5 --block 32 --device cpu:portable --emit llvm --op ") + options).out;
+    CHECK(ir.find("define ") != std::string::npos);
+    CHECK(ir.find("@llvm.x86") == std::string::npos);
+    CHECK(ir.find("@llvm.aarch64") == std::string::npos);
+  }
+}
+
+TEST_CASE("bf16_is_multiplied_by_the_instruction_for_it_where_there_is_one") {
+  NEEDS_CPU();
+  const auto device = *open_cpu();
+  if (dynamic_cast<const cpu::CpuDevice&>(*device).machine().isa < cpu::Isa::kAvx512Bf16) BSGEN_SKIP("this processor does not multiply bf16");
+  const auto multiplies = [](const std::string& options) {
+    const test::ToolResult run = test::run_tool("compile random:4x4:density=0.5 --block 32 --dtype bf16 --emit asm " + options);
+    REQUIRE(run.status == 0);
+    return run.out.find("vdpbf16ps") != std::string::npos;
+  };
+  for (const char* op : {"--op fprop ", "--op bprop ", "--op update "})
+    for (const char* activations : {"--activations row ", "--activations col "}) {
+      INFO(op << activations);
+      CHECK(multiplies(std::string(op) + activations + "--device cpu"));
+      CHECK(!multiplies(std::string(op) + activations + "--device cpu:avx512"));
     }
 }
 

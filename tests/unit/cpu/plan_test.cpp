@@ -12,7 +12,7 @@ const Machine kMachine = {"znver4", "+avx2,+avx512f,+fma", Isa::kAvx512, 1 << 20
 
 std::vector<CpuPlan> many_plans(const Layout& layout) {
   std::vector<CpuPlan> plans;
-  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512})
+  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16})
     for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
       for (const Activations activations : {Activations::kRow, Activations::kCol}) {
         Machine machine = kMachine;
@@ -47,6 +47,26 @@ TEST_CASE("a_plan_that_does_not_cover_its_blocks_is_refused") {
   plan.tile_rows = {14, 8};
   CHECK(plan.verify() == Status(ErrorCode::kInvalidArgument, "cpu plan: the tiles do not cover a block"));
   CHECK(CpuPlan::parse("bsgen cpu plan 1\nop fprop\n").status().code() == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("bf16_is_multiplied_in_pairs_where_the_machine_does_and_the_contraction_has_them") {
+  Machine machine = kMachine;
+  const Layout even = *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32}, 1, {62, 50}), odd = *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32}, 1, {63, 50});
+  const auto pairs = [&](const Layout& layout, Op op, DType dtype) { return choose(layout, {.op = op, .dtype = dtype}, machine).pairs; };
+  CHECK(!pairs(even, Op::kFprop, DType::kBf16));
+  machine.isa = Isa::kAvx512Bf16;
+  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) {
+    CHECK(pairs(even, op, DType::kBf16));
+    CHECK(pairs(odd, op, DType::kBf16) == (op != Op::kFprop));  // the contraction of fprop are the rows of W, of update tokens
+    for (const DType dtype : {DType::kFp32, DType::kTf32, DType::kFp16}) CHECK(!pairs(even, op, dtype));
+  }
+  CpuPlan plan = choose(odd, {.op = Op::kFprop, .dtype = DType::kBf16}, machine);
+  CHECK(plan.reasons[0] == "bf16 is widened: a contraction of 63 elements has no pairs");
+  plan.pairs = true;
+  CHECK(plan.verify() == Status(ErrorCode::kInvalidArgument, "cpu plan: an odd number of elements has no pairs"));
+  plan = choose(even, {.op = Op::kFprop, .dtype = DType::kBf16}, machine);
+  plan.machine.isa = Isa::kAvx512;
+  CHECK(plan.verify() == Status(ErrorCode::kInvalidArgument, "cpu plan: pairs of bf16 on avx512"));
 }
 
 TEST_CASE("the_epilogue_and_the_output_type_are_spelled_out_in_the_plan") {

@@ -9,11 +9,11 @@
 
 #include "bsgen/dtype.h"
 #include "bsgen/layout.h"
-#include "tools/bench/cpu_peers.h"
 #include "tools/bench/figures.h"
 #include "tools/bench/peers/eigen_sparse.h"
 #include "tools/bench/peers/libxsmm.h"
 #include "tools/bench/peers/one_dnn.h"
+#include "tools/bench/peers/open_blas.h"
 
 namespace bsgen::bench {
 

@@ -16,14 +16,14 @@ std::optional<EigenSparse> EigenSparse::open() {
   if (length <= 0) return std::nullopt;
   const std::string self(link, static_cast<std::size_t>(length));
   EigenSparse opened;
-  opened.library_ = dlopen((self.substr(0, self.rfind('/')) + "/libbsgen-bench-eigen.so").c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!opened.library_ || !dlsym(opened.library_, "bsgen_bench_eigen_product")) return std::nullopt;
+  opened.handle_ = dlopen((self.substr(0, self.rfind('/')) + "/libbsgen-bench-eigen.so").c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!opened.handle_ || !dlsym(opened.handle_, "bsgen_bench_eigen_product")) return std::nullopt;
   return opened;
 }
 
 std::function<bool()> EigenSparse::product(const Layout& layout, const float* w, std::int64_t m, const float* x, float* y) const {
   using Run = void (*)(std::int64_t, std::int64_t, const int*, const int*, const float*, std::int64_t, const float*, float*);
-  const auto run = reinterpret_cast<Run>(dlsym(library_, "bsgen_bench_eigen_product"));
+  const auto run = reinterpret_cast<Run>(dlsym(handle_, "bsgen_bench_eigen_product"));
   // W^T in compressed rows: row n holds W's column n.
   struct Compressed {
     std::vector<int> offsets, inner;

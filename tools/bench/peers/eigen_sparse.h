@@ -18,7 +18,7 @@ class EigenSparse {
   std::function<bool()> product(const Layout& layout, const float* w, std::int64_t m, const float* x, float* y) const;
 
  private:
-  void* library_ = nullptr;
+  void* handle_ = nullptr;
 };
 
 }  // namespace bsgen::bench

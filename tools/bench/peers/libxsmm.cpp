@@ -29,13 +29,13 @@ struct Call {
 std::optional<Libxsmm> Libxsmm::open() {
   Libxsmm opened;
   for (const char* file : {"libxsmm.so", "libxsmm.so.1"})
-    if (!opened.library_) opened.library_ = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-  if (!opened.library_ || !dlsym(opened.library_, "libxsmm_smmdispatch_reducebatch_addr")) return std::nullopt;
+    if (!opened.handle_) opened.handle_ = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+  if (!opened.handle_ || !dlsym(opened.handle_, "libxsmm_smmdispatch_reducebatch_addr")) return std::nullopt;
   return opened;
 }
 
 std::function<bool()> Libxsmm::product(const Layout& layout, std::int64_t m, const float* x, std::int64_t ldx, const float* w, float* y) const {
-  const auto dispatch = reinterpret_cast<Dispatch>(dlsym(library_, "libxsmm_smmdispatch_reducebatch_addr"));
+  const auto dispatch = reinterpret_cast<Dispatch>(dlsym(handle_, "libxsmm_smmdispatch_reducebatch_addr"));
   const BlockShape block = layout.block();
   const std::int64_t n = layout.cols();
   const int lda = block.cols, ldb = static_cast<int>(ldx), ldc = static_cast<int>(n);

@@ -17,7 +17,7 @@ class Libxsmm {
   std::function<bool()> product(const Layout& layout, std::int64_t m, const float* x, std::int64_t ldx, const float* w, float* y) const;
 
  private:
-  void* library_ = nullptr;
+  void* handle_ = nullptr;
 };
 
 }  // namespace bsgen::bench

@@ -23,7 +23,7 @@ struct Argument {
 
 class Product {
  public:
-  Product(void* library, int major) : library_(library), major_(major) {}
+  Product(void* handle, int major) : handle_(handle), major_(major) {}
 
   bool make(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, void* x, std::int64_t ldx, void* w, void* y) {
     const int type = dtype == DType::kBf16 ? kBf16 : kF32;
@@ -43,8 +43,8 @@ class Product {
     } else if (!call("dnnl_matmul_primitive_desc_create", create(described, "dnnl_primitive_desc_destroy"), engine_, source, weights, nullptr, destination, nullptr)) {
       return false;
     }
-    auto* query = reinterpret_cast<void* (*)(void*, int, int)>(dlsym(library_, "dnnl_primitive_desc_query_md"));
-    auto* size = reinterpret_cast<std::size_t (*)(void*)>(dlsym(library_, "dnnl_memory_desc_get_size"));
+    auto* query = reinterpret_cast<void* (*)(void*, int, int)>(dlsym(handle_, "dnnl_primitive_desc_query_md"));
+    auto* size = reinterpret_cast<std::size_t (*)(void*)>(dlsym(handle_, "dnnl_memory_desc_get_size"));
     void* const liked = query ? query(described, kQueryWeights, 0) : nullptr;
     if (!liked || !size) return false;
     weights_.resize(size(liked) + 64);
@@ -57,8 +57,8 @@ class Product {
       return false;
     const Argument moved[] = {{kSource, from}, {kDestination, to}};
     arguments_ = {{kSource, of_x}, {kWeights, to}, {kDestination, of_y}};
-    execute_ = reinterpret_cast<int (*)(void*, void*, int, const Argument*)>(dlsym(library_, "dnnl_primitive_execute"));
-    wait_ = reinterpret_cast<int (*)(void*)>(dlsym(library_, "dnnl_stream_wait"));
+    execute_ = reinterpret_cast<int (*)(void*, void*, int, const Argument*)>(dlsym(handle_, "dnnl_primitive_execute"));
+    wait_ = reinterpret_cast<int (*)(void*)>(dlsym(handle_, "dnnl_stream_wait"));
     return execute_ && wait_ && execute_(reorder, stream_, 2, moved) == 0 && wait_(stream_) == 0;
   }
 
@@ -82,20 +82,20 @@ class Product {
     void** kept;
   };
   Created create(void*& here, const char* destroy) {
-    made_.push_back({std::make_unique<void*>(nullptr), reinterpret_cast<int (*)(void*)>(dlsym(library_, destroy))});
+    made_.push_back({std::make_unique<void*>(nullptr), reinterpret_cast<int (*)(void*)>(dlsym(handle_, destroy))});
     return {&here, made_.back().object.get()};
   }
 
   template <class... Rest>
   bool call(const char* name, Created created, Rest... rest) {
-    auto* function = reinterpret_cast<int (*)(void**, Rest...)>(dlsym(library_, name));
+    auto* function = reinterpret_cast<int (*)(void**, Rest...)>(dlsym(handle_, name));
     if (!function || function(created.here, rest...) != 0) return false;
     *created.kept = *created.here;
     return true;
   }
   template <class... Rest>
   bool call(const char* name, void* first, Rest... rest) {
-    auto* function = reinterpret_cast<int (*)(void*, Rest...)>(dlsym(library_, name));
+    auto* function = reinterpret_cast<int (*)(void*, Rest...)>(dlsym(handle_, name));
     return function && function(first, rest...) == 0;
   }
   bool memory(void*& here, void* description, void* data) { return call("dnnl_memory_create", create(here, "dnnl_memory_destroy"), description, engine_, data); }
@@ -123,7 +123,7 @@ class Product {
     return made;
   }
 
-  void* library_;
+  void* handle_;
   const int major_;
   std::vector<Made> made_;
   std::vector<std::unique_ptr<std::max_align_t[]>> rooms_;
@@ -139,9 +139,9 @@ class Product {
 std::optional<OneDnn> OneDnn::open() {
   OneDnn opened;
   for (const char* file : {"libdnnl.so.3", "libdnnl.so.2"})
-    if (!opened.library_) opened.library_ = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-  if (!opened.library_) return std::nullopt;
-  auto* version = reinterpret_cast<const int* (*)()>(dlsym(opened.library_, "dnnl_version"));  // its struct begins with three ints
+    if (!opened.handle_) opened.handle_ = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+  if (!opened.handle_) return std::nullopt;
+  auto* version = reinterpret_cast<const int* (*)()>(dlsym(opened.handle_, "dnnl_version"));  // its struct begins with three ints
   if (!version) return std::nullopt;
   opened.major_ = version()[0];
   opened.name_ = fmt::format("oneDNN {}.{}.{}", version()[0], version()[1], version()[2]);
@@ -150,11 +150,11 @@ std::optional<OneDnn> OneDnn::open() {
 
 void OneDnn::set_threads(int threads) const {
   // The build that distributions ship takes its threads from OpenMP.
-  if (auto* set = reinterpret_cast<void (*)(int)>(dlsym(library_, "omp_set_num_threads"))) set(threads);
+  if (auto* set = reinterpret_cast<void (*)(int)>(dlsym(handle_, "omp_set_num_threads"))) set(threads);
 }
 
 std::function<bool()> OneDnn::product(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, void* x, std::int64_t ldx, void* w, void* y) const {
-  auto made = std::make_shared<Product>(library_, major_);
+  auto made = std::make_shared<Product>(handle_, major_);
   if (!made->make(dtype, m, n, k, x, ldx, w, y)) return nullptr;
   return [made] { return made->run(); };
 }

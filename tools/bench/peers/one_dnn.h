@@ -20,7 +20,7 @@ class OneDnn {
   std::function<bool()> product(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, void* x, std::int64_t ldx, void* w, void* y) const;
 
  private:
-  void* library_ = nullptr;
+  void* handle_ = nullptr;
   int major_ = 0;
   std::string name_;
 };

@@ -1,4 +1,3 @@
-// What the cpu suite compares with, opened where it is found, and the peak it is measured against.
 #pragma once
 
 #include <cstdint>
@@ -24,13 +23,5 @@ class OpenBlas {
   void (*set_threads_)(int) = nullptr;
   std::string name_;
 };
-
-// Multiply-adds of one thread with everything in registers, GFLOP/s of processor time; 0 where this build has no loop for the machine.
-double peak_gflops();
-// Bytes one thread reads per second from memory far larger than the caches, GB/s.
-double read_bandwidth();
-
-// Processor time of this thread, seconds.
-double thread_seconds();
 
 }  // namespace bsgen::bench
