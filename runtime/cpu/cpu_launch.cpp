@@ -64,11 +64,11 @@ class Launch {
  private:
   void product(std::int64_t tokens) {
     if (plan_.has_first_pass()) each_part(function_.code->first(), even_parts(plan_.num_blocks, std::int64_t{threads_} * kTasksPerThread), 0, tokens);
-    const std::int64_t groups = (tokens + plan_.group_tokens - 1) / plan_.group_tokens;
+    const std::int64_t group_tokens = even_group(tokens), groups = (tokens + group_tokens - 1) / group_tokens;
     const std::int64_t lists = static_cast<std::int64_t>(function_.lists.offsets.size() - 1) / std::max<std::int64_t>(plan_.heads, 1);
     const std::int64_t units = plan_.heads * groups;
-    // A part of the lists packs the tokens again, so there are no more parts than threads can use.
-    const std::int64_t parts = threads_ == 1 ? 1 : (std::int64_t{threads_} * kTasksPerThread + units - 1) / units;
+    // A part of the lists packs the tokens again: lists are split only where there are fewer groups than threads.
+    const std::int64_t parts = units >= threads_ ? 1 : (std::int64_t{threads_} * kTasksPerThread + units - 1) / units;
     std::vector<BsgenCpuWork> tasks;
     for (std::int64_t head = 0; head < plan_.heads; ++head) {
       const std::vector<Range> ranges = list_parts(function_.lists.offsets, head * lists, lists, parts);
@@ -76,12 +76,20 @@ class Launch {
         for (const Range& range : ranges) {
           BsgenCpuWork task = work_;
           task.head = head, task.begin = range.begin, task.end = range.end;
-          task.token_begin = group * plan_.group_tokens;
-          task.token_end = std::min(tokens, task.token_begin + plan_.group_tokens);
+          task.token_begin = group * group_tokens;
+          task.token_end = std::min(tokens, task.token_begin + group_tokens);
           tasks.push_back(task);
         }
     }
     run_tasks(function_.code->main(), tasks);
+  }
+
+  // Tokens of a group: the plan's, or fewer where that gives every thread as many groups as the others.
+  std::int64_t even_group(std::int64_t tokens) const {
+    const std::int64_t groups = (tokens + plan_.group_tokens - 1) / plan_.group_tokens, threads = threads_;
+    if (groups < threads || plan_.heads * groups % threads == 0) return plan_.group_tokens;
+    const std::int64_t even = (groups + threads - 1) / threads * threads, tile = plan_.rows_are_tokens() ? plan_.tile_rows[0] : plan_.width();
+    return std::min(plan_.group_tokens, ((tokens + even - 1) / even + tile - 1) / tile * tile);
   }
 
   // Sums of one pass over the tokens join those of the earlier ones in the order of the tokens.
