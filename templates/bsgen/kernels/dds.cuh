@@ -144,13 +144,7 @@ __device__ __forceinline__ void dds(const A& args) {
   const Place place_a = P::kTokensContiguous ? TileA::place(lane_a.k, index_a * G::kBytes) : TileA::place(index_a, lane_a.k * G::kBytes);
   const Place place_b = P::kTransposed ? TileB::place(index_b, lane_b.k * G::kBytes) : TileB::place(lane_b.k, index_b * G::kBytes);
 
-  float acc[G::kTilesM][G::kTilesN][4];
-#pragma unroll
-  for (int m = 0; m < G::kTilesM; ++m)
-#pragma unroll
-    for (int n = 0; n < G::kTilesN; ++n)
-#pragma unroll
-      for (int i = 0; i < 4; ++i) acc[m][n][i] = 0.0f;
+  float acc[G::kTilesM][G::kTilesN][4] = {};
   // kPromote: the tensor core truncates where fp32 rounds, so its sums are kept short (`pending` contraction elements) and added here.
   float sum[kPromote ? G::kTilesM : 1][G::kTilesN][4] = {};
   int pending[G::kWarpBlocks] = {};
@@ -246,7 +240,8 @@ __device__ __forceinline__ void dds(const A& args) {
     u32 present = 1;  // a bit per block of the warp that the slice has, or per half of a pair
 #pragma unroll 1
     for (u32 step = 0; step < G::kSteps; ++step) {
-      const u32 s = step / G::kStepsPerSlice, k = step % G::kStepsPerSlice * M::kStep;
+      const u32 s = P::kSlicesPerStage > 1 ? step / G::kStepsPerSlice : 0;
+      const u32 k = (P::kSlicesPerStage > 1 ? step % G::kStepsPerSlice : step) * M::kStep;
       if constexpr (P::kPanel * G::kBlocksPerSlice * P::kSlicesPerStage > 1) {
         enum : int { kBits = G::kWarpBlocks * G::kBlocksPerSlice };
         if (k == 0) {

@@ -79,7 +79,7 @@ struct Sdd {
   u64 source_a, source_b;  // where this thread's elements of feature 0 and token 0 come from (kFixed)
   Place place_a, place_b;
 
-  float acc[G::kTilesM][G::kTilesN][4];
+  float acc[G::kTilesM][G::kTilesN][4] = {};
 
   template <class A>
   __device__ __forceinline__ Sdd(const A& args, u32 shared_, const Panel& panel_)
@@ -111,12 +111,6 @@ struct Sdd {
     place_a = kRowsAreK ? TileA::place(a.k, a_index % P::kBlockK * G::kBytes) : TileA::place(a_index % P::kBlockK, a.k * G::kBytes);
     place_a.row += a_index / P::kBlockK * TileA::kBytes;
     place_b = kRowsAreK ? TileB::place(b.k, b_index * G::kBytes) : TileB::place(b_index, b.k * G::kBytes);
-#pragma unroll
-    for (int m = 0; m < G::kTilesM; ++m)
-#pragma unroll
-      for (int n = 0; n < G::kTilesN; ++n)
-#pragma unroll
-        for (int i = 0; i < 4; ++i) acc[m][n][i] = 0.0f;
   }
 
   // Entry i of the panel to shared memory.

@@ -13,13 +13,6 @@ enum : bool { kHasAsyncCopy = true };
 enum : bool { kHasAsyncCopy = false };
 #endif
 
-// 16 bytes bypass L1 (.cg): operand tiles are read once per cta.
-__device__ __forceinline__ void cp_async_16(u32 destination, u64 source, int valid) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(destination), "l"(source), "r"(valid) : "memory");
-}
-__device__ __forceinline__ void cp_async_4(u32 destination, u64 source, int valid) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(destination), "l"(source), "r"(valid) : "memory");
-}
 __device__ __forceinline__ void cp_async_commit() {
 #if __CUDA_ARCH__ >= 800
   asm volatile("cp.async.commit_group;" ::: "memory");
@@ -33,14 +26,15 @@ __device__ __forceinline__ void cp_async_wait() {
 #endif
 }
 
-// A 2-byte unit has no asynchronous form; a source that ends inside a unit is read element by element of 2 bytes.
+// 16 bytes bypass L1 (.cg): operand tiles are read once per cta. A 2-byte unit has no asynchronous form; a source that ends inside a
+// unit is read element by element of 2 bytes.
 template <int kUnit>
 __device__ __forceinline__ void copy(u32 destination, u64 source, int valid) {
   if constexpr (kUnit == 2) {
     st_shared_u16(destination, valid > 0 ? ld_global_u16(source) : static_cast<u16>(0));
   } else if constexpr (kHasAsyncCopy) {
-    if constexpr (kUnit == 16) cp_async_16(destination, source, valid);
-    else cp_async_4(destination, source, valid);
+    if constexpr (kUnit == 16) asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(destination), "l"(source), "r"(valid) : "memory");
+    else asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(destination), "l"(source), "r"(valid) : "memory");
   } else if constexpr (kUnit == 4) {
     u32 word = 0;
     if (valid >= 4) word = ld_global_u32(source);
