@@ -14,29 +14,10 @@ constexpr int kTasksPerThread = 4;
 // Multiply-adds below which waking threads costs more than they save, some ten microseconds of one core.
 constexpr double kWorthThreads = 1 << 20;
 
-struct Range {
-  std::int64_t begin = 0, end = 0;
-};
-
 std::vector<Range> even_parts(std::int64_t items, std::int64_t parts) {
   std::vector<Range> ranges;
   parts = std::clamp<std::int64_t>(parts, 1, std::max<std::int64_t>(items, 1));
   for (std::int64_t p = 0; p < parts; ++p) ranges.push_back({items * p / parts, items * (p + 1) / parts});
-  return ranges;
-}
-
-// Lists of one head in runs of like work: a list weighs its blocks, and one for what every list costs.
-std::vector<Range> list_parts(const std::vector<std::int64_t>& offsets, std::int64_t first, std::int64_t lists, std::int64_t parts) {
-  const auto weight = [&](std::int64_t list) { return offsets[first + list] - offsets[first] + list; };
-  std::vector<Range> ranges;
-  for (std::int64_t p = 0, begin = 0; p < parts && begin < lists; ++p) {
-    const std::int64_t target = weight(lists) * (p + 1) / parts;
-    std::int64_t end = begin + 1;
-    while (end < lists && weight(end) < target) ++end;
-    if (p + 1 == parts) end = lists;
-    ranges.push_back({begin, end});
-    begin = end;
-  }
   return ranges;
 }
 
@@ -71,7 +52,7 @@ class Launch {
     const std::int64_t parts = units >= threads_ ? 1 : (std::int64_t{threads_} * kTasksPerThread + units - 1) / units;
     std::vector<BsgenCpuWork> tasks;
     for (std::int64_t head = 0; head < plan_.heads; ++head) {
-      const std::vector<Range> ranges = list_parts(function_.lists.offsets, head * lists, lists, parts);
+      const std::vector<Range> ranges = split_lists(function_.lists.offsets, head * lists, lists, parts);
       for (std::int64_t group = 0; group < groups; ++group)
         for (const Range& range : ranges) {
           BsgenCpuWork task = work_;
@@ -143,6 +124,19 @@ class Launch {
 };
 
 }  // namespace
+
+std::vector<Range> split_lists(const std::vector<std::int64_t>& offsets, std::int64_t first, std::int64_t lists, std::int64_t parts) {
+  const auto weight = [&](std::int64_t list) { return offsets[first + list] - offsets[first] + list; };
+  std::vector<Range> ranges;
+  for (std::int64_t p = 0, begin = 0; p < parts && begin < lists; ++p) {
+    const std::int64_t target = weight(lists) * (p + 1) / parts;
+    std::int64_t end = begin + 1;
+    while (end < lists && weight(end) < target) ++end;
+    ranges.push_back({begin, end});
+    begin = end;
+  }
+  return ranges;
+}
 
 Scratch::Loan::Loan(Scratch& scratch, std::int64_t elements) : scratch_(scratch) {
   {

@@ -50,6 +50,13 @@ struct Parallel {
   std::function<void(int tasks, const CpuTask& task)> run;
 };
 
+// Lists [begin, end), or other items of a pass.
+struct Range {
+  std::int64_t begin = 0, end = 0;
+};
+// `lists` lists from `first` on, counted from there, in at most `parts` runs of like work: a list weighs its blocks, and one for what every list costs.
+std::vector<Range> split_lists(const std::vector<std::int64_t>& offsets, std::int64_t first, std::int64_t lists, std::int64_t parts);
+
 Status launch(const CpuFunction& function, const void* arguments, std::int64_t tokens, const Parallel& parallel, Scratch& scratch);
 
 }  // namespace bsgen::cpu

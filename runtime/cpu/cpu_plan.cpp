@@ -106,6 +106,8 @@ Expected<Isa> parse_isa(std::string_view text) {
   return Status(ErrorCode::kInvalidArgument, fmt::format("cpu: \"{}\" is none of portable, avx2, avx512, avx512-bf16", text));
 }
 
+int CpuPlan::blocks_ahead() const { return std::clamp(4096 / (block.rows * block.cols * size_bytes(problem.dtype)), 1, 8); }
+
 std::int64_t CpuPlan::worker_scratch() const {
   const std::int64_t tile = std::int64_t{tile_rows[0]} * width();
   if (problem.op == Op::kUpdate) return tile;
@@ -256,7 +258,8 @@ BlockLists lists_of(const CpuPlan& plan, const Layout& layout) {
 
 BlockLists make_lists(const CpuPlan& plan, const Layout& layout) {
   BlockLists lists = lists_of(plan, layout);
-  lists.entries.push_back(lists.entries.empty() ? BlockEntry{} : lists.entries.back());
+  const BlockEntry last = lists.entries.empty() ? BlockEntry{} : lists.entries.back();
+  lists.entries.insert(lists.entries.end(), static_cast<std::size_t>(plan.blocks_ahead()), last);
   return lists;
 }
 

@@ -64,6 +64,8 @@ struct CpuPlan {
   int outer_block() const { return problem.op == Op::kBprop ? block.rows : block.cols; }
   int width() const { return vectors * lanes; }  // columns of a tile
   std::int64_t steps(std::int64_t elements) const { return pairs ? (elements + 1) / 2 : elements; }
+  // How many blocks of a list before its turn a block of W is asked for: some 4 kB ahead, which is what a core has under way to memory.
+  int blocks_ahead() const;
   // Elements of 32 bits of scratch: of each worker, and of a launch.
   std::int64_t worker_scratch() const;
   std::int64_t launch_scratch() const;
@@ -88,7 +90,7 @@ struct BlockEntry {
 };
 struct BlockLists {
   std::vector<std::int64_t> offsets;  // lists + 1
-  std::vector<BlockEntry> entries;    // and one more, of the last block: kernels of fprop and bprop ask for the block after the one at hand
+  std::vector<BlockEntry> entries;    // and blocks_ahead() more, of the last block: kernels of fprop and bprop ask for those behind the one at hand
 };
 BlockLists make_lists(const CpuPlan& plan, const Layout& layout);
 

@@ -63,17 +63,6 @@ bool has(std::string_view features, std::string_view name) {
   return fmt::format(",{},", features).find(wanted) != std::string::npos;
 }
 
-Isa isa_of(std::string_view features) {
-  const auto all = [&](std::initializer_list<std::string_view> names) {
-    for (const std::string_view name : names)
-      if (!has(features, name)) return false;
-    return true;
-  };
-  if (!all({"avx2", "fma", "f16c"})) return Isa::kPortable;
-  if (!all({"avx512f", "avx512bw", "avx512dq", "avx512vl"})) return Isa::kAvx2;
-  return all({"avx512bf16"}) ? Isa::kAvx512Bf16 : Isa::kAvx512;
-}
-
 }  // namespace
 
 Expected<const BsgenCpuApi*> open_library() {
@@ -98,6 +87,17 @@ Expected<Machine> host_machine(const BsgenCpuApi& api, std::string_view wanted) 
   machine.features.clear();
   machine.isa = isa;
   return machine;
+}
+
+Isa isa_of(std::string_view features) {
+  const auto all = [&](std::initializer_list<std::string_view> names) {
+    for (const std::string_view name : names)
+      if (!has(features, name)) return false;
+    return true;
+  };
+  if (!all({"avx2", "fma", "f16c"})) return Isa::kPortable;
+  if (!all({"avx512f", "avx512bw", "avx512dq", "avx512vl"})) return Isa::kAvx2;
+  return all({"avx512bf16"}) ? Isa::kAvx512Bf16 : Isa::kAvx512;
 }
 
 Expected<std::string> compile(const BsgenCpuApi& api, const CpuPlan& plan, BsgenCpuForm form) {

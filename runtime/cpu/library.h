@@ -16,6 +16,9 @@ Expected<const BsgenCpuApi*> open_library();
 // The machine this process runs on; with `wanted` code for a lesser one, which any machine that has those instructions runs.
 Expected<Machine> host_machine(const BsgenCpuApi& api, std::string_view wanted = {});
 
+// What a machine of these features, in LLVM's spelling, is programmed for.
+Isa isa_of(std::string_view features);
+
 Expected<std::string> compile(const BsgenCpuApi& api, const CpuPlan& plan, BsgenCpuForm form);
 
 // Code in memory, gone with its last owner.

@@ -71,7 +71,7 @@ void prefetch(Emitter& emit, Value* address, int elements, DType type) {
 
 // All steps of one run of the contraction: `count` of them, a multiple of unrolled() where `whole`. The loop carries the operands'
 // addresses behind the sums: LLVM's strength reduction, which would find them, is not run (compile.cpp). `ahead` is null, or what
-// the next block of W holds where this one is read: blocks of a list lie apart, so the processor does not foresee it.
+// a later block of W holds where this one is read: blocks of a list lie apart, so the processor does not foresee it.
 Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, Value* ahead, Value* count, bool whole,
            Values sums) {
   Values addresses = {a, b};
@@ -170,8 +170,8 @@ llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
       Value *inner = load_int(0, entry), *value = load_int(1, entry);
       Value* a_here = emit.at(a, emit.CreateMul(operands.a_by_value ? value : inner, emit.i64(operands.a_block)), operands.a_type);
       Value* b_here = emit.at(b, emit.CreateMul(operands.a_by_value ? inner : value, emit.i64(operands.b_block)), operands.b_type);
-      // The block after a list's last is the next list's first, see BlockLists.
-      Value* next = emit.CreateMul(load_int(3, entry), emit.i64(operands.a_by_value ? operands.a_block : operands.b_block));
+      // The block behind a list's last is the next list's first, see BlockLists.
+      Value* next = emit.CreateMul(load_int(static_cast<unsigned>(2 * plan.blocks_ahead() + 1), entry), emit.i64(operands.a_by_value ? operands.a_block : operands.b_block));
       Value* ahead = operands.a_by_value ? emit.at(a, next, operands.a_type) : emit.at(b, next, operands.b_type);
       if (rest == 0) return run(emit, plan, operands, rows, a_here, b_here, ahead, emit.i64(edge), true, carried);
       // What the last block holds past the matrix is nobody's.

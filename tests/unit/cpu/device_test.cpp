@@ -242,6 +242,24 @@ TEST_CASE("bf16_is_multiplied_by_the_instruction_for_it_where_there_is_one") {
     }
 }
 
+// Code for a processor that has more than this one is made, and never taken for this one's.
+TEST_CASE("code_for_another_processor_is_compiled_and_has_a_key_of_its_own") {
+#if defined(__x86_64__)
+  NEEDS_CPU();
+  const auto device = *open_cpu();
+  const auto& cpu = dynamic_cast<const cpu::CpuDevice&>(*device);
+  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) {
+    cpu::CpuPlan plan = *runtime::plan_for_cpu(*device, mask(), {.op = op, .dtype = DType::kBf16}, {});
+    const std::string here = plan.code_key();
+    plan = cpu::choose(mask(), {.op = op, .dtype = DType::kBf16}, {"sapphirerapids", "", cpu::Isa::kAvx512Bf16, 2 << 20});
+    CHECK(plan.code_key() != here);
+    const auto made = cpu.compile(plan, kBsgenCpuAssembly);
+    REQUIRE(made.status() == Status());
+    CHECK((made->find("vdpbf16ps") != std::string::npos) == plan.pairs);
+  }
+#endif
+}
+
 TEST_CASE("plan_ir_and_assembly_of_a_cpu_kernel_are_shown") {
   NEEDS_CPU();
   const std::string mask = "random:4x4:density=0.5 --block 32 --dtype fp32 ";

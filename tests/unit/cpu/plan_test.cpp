@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <set>
 #include <sstream>
 
+#include "runtime/cpu/cpu_launch.h"
 #include "runtime/cpu/cpu_plan.h"
+#include "runtime/cpu/library.h"
 #include "tests/support/catch.h"
 #include "tests/support/random_layout.h"
 
@@ -69,6 +72,84 @@ TEST_CASE("bf16_is_multiplied_in_pairs_where_the_machine_does_and_the_contractio
   CHECK(plan.verify() == Status(ErrorCode::kInvalidArgument, "cpu plan: pairs of bf16 on avx512"));
 }
 
+TEST_CASE("lists_are_split_by_their_blocks_and_every_list_is_done_once") {
+  for (std::uint64_t number = 0; number < 40; ++number) {
+    INFO("random_layout(" << number << ")");
+    const Layout layout = test::random_layout(number).make();
+    CpuPlan plan;
+    plan.block = layout.block();
+    const BlockLists made = make_lists(plan, layout);
+    const std::int64_t lists = layout.grid_cols();
+    for (std::int64_t head = 0; head < layout.heads(); ++head)
+      for (const std::int64_t parts : {1, 2, 3, 8}) {
+        const auto weight = [&](std::int64_t begin, std::int64_t end) {
+          return made.offsets[static_cast<std::size_t>(head * lists + end)] - made.offsets[static_cast<std::size_t>(head * lists + begin)] + end - begin;
+        };
+        std::int64_t heaviest = 0;
+        for (std::int64_t list = 0; list < lists; ++list) heaviest = std::max(heaviest, weight(list, list + 1));
+        std::int64_t next = 0;
+        for (const Range& range : split_lists(made.offsets, head * lists, lists, parts)) {
+          CHECK(range.begin == next);
+          CHECK(range.end > range.begin);
+          CHECK(weight(range.begin, range.end) <= weight(0, lists) / parts + heaviest + 1);
+          next = range.end;
+        }
+        CHECK(next == lists);
+      }
+  }
+}
+
+TEST_CASE("packed_rows_are_an_odd_number_of_lines_apart_and_a_group_fits_half_of_l2") {
+  for (const std::int64_t edge : {512, 1000, 2048, 4096})
+    for (const Op op : {Op::kFprop, Op::kBprop})
+      for (const DType dtype : {DType::kFp32, DType::kBf16}) {
+        INFO(edge);
+        Machine machine = kMachine;
+        machine.isa = Isa::kAvx512Bf16;
+        const std::vector<std::uint8_t> bits(static_cast<std::size_t>((edge + 31) / 32 * ((edge + 31) / 32)), 1);
+        const Layout layout = *Layout::from_bits(bits, (edge + 31) / 32, (edge + 31) / 32, {32, 32}, 1, {edge, edge});
+        const CpuPlan plan = choose(layout, {.op = op, .dtype = dtype}, machine);
+        CHECK(plan.pitch % 16 == 0);
+        CHECK(plan.pitch / 16 % 2 == 1);
+        CHECK(plan.pitch >= plan.steps(edge));
+        CHECK((plan.group_tokens == plan.tile_rows[0] || plan.group_tokens * plan.pitch * 4 <= machine.l2_bytes / 2));
+        CHECK(plan.tile_rows[0] * plan.vectors + plan.vectors + 1 <= 32);  // sums, the vectors of a step and a broadcast scalar are registers
+      }
+}
+
+TEST_CASE("plans_of_different_machines_and_arithmetic_do_not_share_code") {
+  const Layout layout = *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32});
+  const CpuPlan plan = choose(layout, {.op = Op::kFprop, .dtype = DType::kBf16}, kMachine);
+  std::set<std::string> keys = {plan.code_key()};
+  const auto add = [&](auto change) {
+    CpuPlan other = plan;
+    change(other);
+    CHECK(keys.insert(other.code_key()).second);
+  };
+  add([](CpuPlan& p) { p.machine.cpu = "sapphirerapids"; });
+  add([](CpuPlan& p) { p.machine.features = "+avx2,+fma"; });
+  add([](CpuPlan& p) { p.machine.isa = Isa::kAvx512Bf16; });
+  add([](CpuPlan& p) { p.pairs = true; });
+  add([](CpuPlan& p) { p.tile_rows = {8, 4, 1}; });
+  add([](CpuPlan& p) { p.group_tokens *= 2; });
+  add([](CpuPlan& p) { p.problem.epilogue = "relu(acc)"; });
+}
+
+TEST_CASE("instructions_are_used_where_the_machine_has_all_that_code_for_them_needs") {
+  const std::string avx2 = "+avx2,+fma,+f16c", avx512 = avx2 + ",+avx512f,+avx512bw,+avx512dq,+avx512vl";
+  CHECK(isa_of("") == Isa::kPortable);
+  CHECK(isa_of(avx2) == Isa::kAvx2);
+  CHECK(isa_of("+avx2,-fma,+f16c") == Isa::kPortable);
+  CHECK(isa_of(avx512) == Isa::kAvx512);
+  for (const char* missing : {"+avx512f", "+avx512bw", "+avx512dq", "+avx512vl"}) {
+    std::string features = avx512 + ",+avx512bf16";
+    features[features.find(missing)] = '-';
+    CHECK(isa_of(features) == Isa::kAvx2);
+  }
+  CHECK(isa_of(avx512 + ",-avx512bf16") == Isa::kAvx512);
+  CHECK(isa_of(avx512 + ",+avx512bf16") == Isa::kAvx512Bf16);
+}
+
 TEST_CASE("the_epilogue_and_the_output_type_are_spelled_out_in_the_plan") {
   const Layout layout = *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32});
   const CpuPlan plan = choose(layout, {.op = Op::kFprop, .dtype = DType::kTf32, .epilogue = "relu( acc+bias[n] )"}, kMachine);
@@ -83,6 +164,7 @@ TEST_CASE("the_lists_hold_every_block_of_an_output_once_in_ascending_order") {
     for (const Op op : {Op::kFprop, Op::kBprop}) {
       CpuPlan plan;
       plan.problem.op = op;
+      plan.block = layout.block();
       const BlockLists lists = make_lists(plan, layout);
       const std::int64_t outputs = op == Op::kFprop ? layout.grid_cols() : layout.grid_rows();
       REQUIRE(static_cast<std::int64_t>(lists.offsets.size()) == layout.heads() * outputs + 1);
@@ -99,7 +181,7 @@ TEST_CASE("the_lists_hold_every_block_of_an_output_once_in_ascending_order") {
           CHECK(seen.insert(entry.value).second);
         }
       CHECK(static_cast<std::int64_t>(seen.size()) == layout.num_blocks());
-      CHECK(static_cast<std::int64_t>(lists.entries.size()) == layout.num_blocks() + 1);
+      CHECK(static_cast<std::int64_t>(lists.entries.size()) == layout.num_blocks() + plan.blocks_ahead());
     }
   }
 }

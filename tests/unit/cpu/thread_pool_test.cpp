@@ -1,5 +1,6 @@
 #include "runtime/cpu/thread_pool.h"
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,19 @@ TEST_CASE("every_task_runs_once_whatever_the_number_of_threads") {
         for (const std::atomic<int>& each : runs) CHECK(each == 1);
       }
     }
+}
+
+TEST_CASE("there_are_as_many_threads_as_cores_that_the_process_may_run_on") {
+  cpu_set_t before, one;
+  REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+  int core = 0;
+  while (!CPU_ISSET(core, &before)) ++core;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  CHECK(available_threads() == 1);
+  REQUIRE(sched_setaffinity(0, sizeof before, &before) == 0);
+  CHECK(available_threads() == CPU_COUNT(&before));
 }
 
 TEST_CASE("a_child_of_fork_has_threads_of_its_own") {
