@@ -65,7 +65,7 @@ Suite store(const SuiteOptions& options, const Progress& progress);
 Expected<Suite> gpu(const SuiteOptions& options,
                     const Progress& progress);  // kMissing where there is no cuda:0
 
-// figures of the foundation suite, one file each; an error inside becomes a figure that was not
+// figures of the foundation suite; an error inside becomes a figure that was not
 // measured
 std::vector<Figure> correct(const SuiteOptions& options);
 std::vector<Figure> exact(const SuiteOptions& options);
