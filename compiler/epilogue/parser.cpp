@@ -2,11 +2,11 @@
 // to be checked on the way.
 #include <fmt/format.h>
 
-#include <algorithm>
 
 #include "compiler/epilogue/expression.h"
 #include "compiler/epilogue/functions.h"
 #include "compiler/epilogue/lexer.h"
+#include "compiler/support/nearest.h"
 
 namespace bsgen::epilogue {
 namespace {
@@ -42,28 +42,11 @@ NodePointer make_sum(const NodePointer& a, const NodePointer& b, bool subtract) 
   return node;
 }
 
-// Levenshtein distance of two short names.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
-
 std::string unknown_function(std::string_view name) {
   std::string_view nearest;
   std::size_t best = 3;
-  if (name.size() <= 32)
-    for (const FunctionInfo& each : functions())
-      if (const std::size_t d = distance(name, each.name); d < best) best = d, nearest = each.name;
+  for (const FunctionInfo& each : functions())
+    if (const std::size_t d = edit_distance(name, each.name); d < best) best = d, nearest = each.name;
   if (!nearest.empty()) return fmt::format("no function \"{}\"; did you mean {}", name, nearest);
   std::string all;
   for (const FunctionInfo& each : functions()) all += fmt::format("{}{}", all.empty() ? "" : ", ", each.name);

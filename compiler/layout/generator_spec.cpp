@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "compiler/layout/layout_data.h"
-#include "compiler/layout/nearest.h"
 #include "compiler/layout/scanner.h"
+#include "compiler/support/nearest.h"
 
 namespace bsgen::layout {
 namespace {

@@ -10,7 +10,6 @@
 #include "compiler/layout/element_blocks.h"
 #include "compiler/layout/generators.h"
 #include "compiler/layout/mask_input.h"
-#include "compiler/layout/nearest.h"
 #include "compiler/layout/scanner.h"
 
 namespace bsgen::layout {

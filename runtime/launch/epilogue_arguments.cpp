@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "compiler/layout/nearest.h"
+#include "compiler/support/nearest.h"
 #include "runtime/launch/launch_checks.h"
 
 namespace bsgen::runtime {
@@ -40,7 +40,7 @@ Status unknown(const std::string& name, const std::vector<Parameter>& parameters
   if (parameters.empty()) return refuse(fmt::format("the epilogue has no parameter {}; {}", name, list(parameters)));
   std::vector<std::string_view> names;
   for (const Parameter& parameter : parameters) names.push_back(parameter.name);
-  return refuse(fmt::format("the epilogue has no parameter {}, did you mean {}? {}", name, layout::nearest(name, names), list(parameters)));
+  return refuse(fmt::format("the epilogue has no parameter {}, did you mean {}? {}", name, nearest(name, names), list(parameters)));
 }
 
 // Every name that was given is one of the epilogue's. Called when the counts differ or one was missing, so it may be slow.

@@ -9,25 +9,11 @@
 #include <sstream>
 
 #include "bsgen/options.h"
+#include "compiler/support/nearest.h"
 #include "tools/bsgen/cli.h"
 
 namespace bsgen::cli {
 namespace {
-
-// Restricted Damerau-Levenshtein distance.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
-  for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i)
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      d[i][j] =
-          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  return d[a.size()][b.size()];
-}
 
 std::vector<CLI::App*> verbs_of(CLI::App& app) {
   return app.get_subcommands([](CLI::App*) { return true; });
@@ -204,15 +190,8 @@ std::string environment_table() {
 }  // namespace
 
 std::string nearest(std::string_view text, const std::vector<std::string>& candidates) {
-  std::string best;
-  std::size_t least = 0;
-  for (const std::string& candidate : candidates) {
-    // A word that begins as the text does is what a hasty writer meant: "--tok" is --tokens.
-    const bool begins = text.size() > 2 && candidate.substr(0, text.size()) == text;
-    const std::size_t d = begins ? 0 : distance(text, candidate);
-    if (best.empty() || d < least) best = candidate, least = d;
-  }
-  return best;
+  const std::vector<std::string_view> views(candidates.begin(), candidates.end());
+  return std::string(bsgen::nearest(text, views));
 }
 
 void describe(CLI::App& app) {
