@@ -147,6 +147,13 @@ void track_written(const Program& program, LaunchState& state) {
   }
 }
 
+// How many clusters the largest GPU could hold at once, if nothing but threads and shared memory counted.
+std::uint64_t resident_clusters(const LaunchState& state, const Arch& arch) {
+  constexpr std::uint64_t kMultiprocessors = 192, kCtas = 32, kThreads = 2048, kReservedBytes = 1024;
+  const auto shared = static_cast<std::uint64_t>(arch.max_shared_bytes_per_sm()) / (state.shared_bytes + kReservedBytes);
+  return std::max<std::uint64_t>(1, kMultiprocessors * std::max<std::uint64_t>(1, std::min({kCtas, kThreads / state.config.threads, shared})) / state.cluster_ctas());
+}
+
 Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& config, std::span<const std::byte> parameters, Stream) {
   std::lock_guard lock(launch_mutex_);
   report_ = LaunchReport();
@@ -178,6 +185,7 @@ Status Simulated::launch(const DeviceFunction& function, const LaunchConfig& con
   constexpr std::uint64_t kBudgetPerWarp = std::uint64_t{1} << 26;
   const std::uint64_t num_warps = (config.threads + 31) / 32 * state.cluster_ctas();
   state.instruction_budget = options_.instruction_budget == 0 ? kBudgetPerWarp * num_warps : options_.instruction_budget;
+  state.resident_clusters = resident_clusters(state, options_.arch);
   state.model = tensor_core_model(options_.arch);
   state.checks = options_.checks;
   state.shadow_pages = &shadow_pages_;

@@ -28,7 +28,7 @@ class GlobalShadow {
   static constexpr std::uint32_t kGranule = 16;
 
   // Strong accesses are those by which threads may meet (.relaxed, .acquire, .release, .volatile; atom and red): they do not race with
-  // each other where the scope of each includes the other. kReadOnly: ld.global.nc, for memory that nothing writes while the kernel runs.
+  // each other where the scope of each includes the other. kReadOnly: ld.global.nc, for memory that is read-only for the entire lifetime of the kernel.
   enum class Access : std::uint8_t { kRead, kWrite, kStrongRead, kStrongWrite, kAtomic, kReadOnly, kAsyncRead, kAsyncWrite, kAsyncAtomic };
   enum class Fault : std::uint8_t { kNone, kRace, kLanes, kScope, kProxy, kReadOnly };
 

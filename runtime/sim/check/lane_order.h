@@ -2,9 +2,9 @@
 // that execute together happen to see it (PTX ISA, "bar.warp.sync").
 //
 // Everything between two such points of a warp is one epoch; epochs are numbered per cta, so an epoch names its warp. Kept per granule of
-// 16 bytes: which lanes wrote there in the latest epoch, which bytes, and which lanes read all of it; in a cta of one warp also which lanes
-// read each word. A conflict is reported only where
-// no other reading of that is possible: every byte of the access was touched in this epoch, and not by the accessing lane.
+// 16 bytes: which lanes wrote there in the latest epoch, which bytes, and which lanes read all of it; and which lanes read each word. A
+// conflict is reported only where no other reading of that is possible: every byte of the access was touched in this epoch, and not by the
+// accessing lane.
 #pragma once
 
 #include <bit>
@@ -20,10 +20,11 @@ class LaneOrder {
     bool other_wrote = false;
   };
 
-  // `one_warp`: words are told apart, too.
-  void reset(std::uint32_t bytes, bool one_warp) {
+  // Another cta's turn. Its epochs are numbers that none had before, so what the last one left says nothing.
+  void reset(std::uint32_t bytes) {
+    if (cells_.size() == (bytes + 15) / 16) return;
     cells_.assign((bytes + 15) / 16, Cell());
-    words_.assign(one_warp ? (bytes + 3) / 4 : 0, Word());
+    words_.assign((bytes + 3) / 4, Word());
   }
 
   // `bytes` of the granule, as a mask, that `lanes` touch together; `whole`: each of them all of it.

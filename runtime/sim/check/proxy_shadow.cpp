@@ -1,6 +1,7 @@
 #include "runtime/sim/check/proxy_shadow.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace bsgen::sim {
 namespace {
@@ -214,6 +215,17 @@ void ProxyShadow::release(Agent warp, Clock& into) {
   take_maximum(into.p, p_[warp]);
   take_maximum(into.q, q_[warp]);
   into.others.join(others_[warp]);
+  tick(warp);
+}
+void ProxyShadow::release_until(Agent warp, std::uint32_t clock, Clock& into) {
+  std::vector<std::uint32_t>* const mine[3] = {&g_[warp], &p_[warp], &q_[warp]};
+  std::uint32_t now[3];
+  for (int i = 0; i < 3; ++i) now[i] = std::exchange((*mine[i])[warp], std::min((*mine[i])[warp], clock));
+  take_maximum(into.g, g_[warp]);
+  take_maximum(into.p, p_[warp]);
+  take_maximum(into.q, q_[warp]);
+  into.others.join(others_[warp]);
+  for (int i = 0; i < 3; ++i) (*mine[i])[warp] = now[i];
   tick(warp);
 }
 void ProxyShadow::acquire(Agent warp, const Clock& from) {

@@ -73,6 +73,8 @@ class ProxyShadow {
 
   // --- synchronisation --------------------------------------------------------------------------------
   void release(Agent warp, Clock& into);        // what the warp knows and has done goes into the clock
+  void release_until(Agent warp, std::uint32_t clock, Clock& into);  // the same, of its own doing only what came up to that time
+  std::uint32_t begin(Agent warp) { tick(warp); return now(warp) - 1; }  // a new time; returns the one that is over
   void acquire(Agent warp, const Clock& from);
   void fence_async(Agent warp, bool shared, bool global);  // fence.proxy.async for these spaces
   void learn(Agent warp, Agent other, std::uint32_t clock);  // `other` has come to `clock`

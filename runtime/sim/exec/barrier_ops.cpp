@@ -26,6 +26,7 @@ void finish_phase(Cta& cta, Barrier& barrier) {
     if (cta.cluster == nullptr && barrier.early != 0) acquire(waiter, barrier.released);
     waiter.barrier = -1;
     order_lanes(waiter);
+    if (cta.cluster != nullptr) waiter.lane_clock = cta.cluster->shadow.begin(agent_of(waiter));
     const Op& op = cta.launch->program->ops[waiter.pc - 1];
     const auto kind = static_cast<BarrierKind>(op.count);
     const std::uint32_t mask = waiter.active;

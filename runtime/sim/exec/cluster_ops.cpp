@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <cstring>
 
 #include "runtime/sim/check/atomic_checks.h"
 #include "runtime/sim/check/proxy_checks.h"
@@ -159,9 +160,33 @@ void cluster_wait(Warp& warp, const Op& op) {
   warp.cluster_phase_open = false;
   order_lanes(warp);
   cluster.shadow.acquire(agent_of(warp), cluster.barrier_completed);
+  warp.lane_clock = cluster.shadow.begin(agent_of(warp));
 }
 
+namespace {
+
+// What the warp's first lane reads, and whether that is news. A program's ctas run on one thread where any of them does this.
+void note_poll(Warp& warp, const Op& op) {
+  const int lane = std::countr_zero(warp.mask);
+  const std::uint64_t address = (op.flags & kAddress64 ? warp.reg64(op.slot[1])[lane] : warp.reg32(op.slot[1])[lane]) + static_cast<std::uint64_t>(op.immediate);
+  const Worker& worker = *warp.cta->worker;
+  const Allocation* const allocation = find(worker.launch.memory, address);
+  std::uint32_t value = 0;
+  if (allocation == nullptr || !allocation->contains(address & ~std::uint64_t{3}, sizeof value)) return;
+  std::memcpy(&value, allocation->data.get() + ((address & ~std::uint64_t{3}) - allocation->base), sizeof value);
+  warp.poll.slices_ago = 0;
+  if (warp.poll.times != 0 && warp.poll.address == address && warp.poll.op == op.index && warp.poll.value == value) {
+    ++warp.poll.times;
+  } else {
+    warp.poll = {address, op.index, value, 1, 0};
+    ++worker.global.news;
+  }
+}
+
+}  // namespace
+
 void ordered_access(Warp& warp, const Op& op) {
+  if (op.member_slot & kReads) note_poll(warp, op);
   const auto access = reinterpret_cast<Handler>(const_cast<void*>(op.function));
   if (!warp.cta->launch->checks) return access(warp, op);
   order_lanes(warp);  // lanes may meet through it

@@ -85,6 +85,17 @@ bool arrive(Warp& warp, const Op& op, Mbarrier& barrier, std::int64_t count, int
   return true;
 }
 
+// How many times these lanes arrive at the barrier of their first. Where that is more than its phase waits for, it ends without one of them,
+// nobody can tell which: what a lane did since it last met the others is then not released.
+std::int64_t arrivals_left(const Warp& warp, const Op& op, std::uint32_t lanes) {
+  std::int64_t count = 0;
+  for (const std::uint64_t address = lane_address(warp, op, std::countr_zero(lanes)); lanes != 0; lanes &= lanes - 1) {
+    const int lane = std::countr_zero(lanes);
+    if (lane_address(warp, op, lane) == address) count += op.count & kExpect ? 1 : std::int64_t{warp.reg32(op.slot[2])[lane]};
+  }
+  return count;
+}
+
 }  // namespace
 
 void mbarrier_init(Warp& warp, const Op& op) {
@@ -155,10 +166,13 @@ void mbarrier_arrive(Warp& warp, const Op& op) {
       continue;
     }
     if (expects && !add_transactions(warp, op, *barrier, number, lane)) continue;
+    const std::int64_t pending = barrier->pending;
     if (!arrive(warp, op, *barrier, expects ? 1 : number, lane)) continue;
     if (barrier != released) {
       if (op.count & kRelaxed)
         warp.cta->worker->flags.release_relaxed(warp, barrier->arriving);
+      else if (arrivals_left(warp, op, rest) > pending)
+        cluster.shadow.release_until(agent_of(warp), warp.lane_clock, barrier->arriving);
       else
         cluster.shadow.release(agent_of(warp), barrier->arriving);
       released = barrier;
@@ -250,10 +264,12 @@ void mbarrier_test(Warp& warp, const Op& op) {
       if (barrier == acquired) continue;
       acquired = barrier;
       order_lanes(warp);
-      if (op.count & kRelaxed)
+      if (op.count & kRelaxed) {
         warp.cta->worker->flags.acquire_relaxed(warp, barrier->completed);
-      else
+      } else {
         cluster.shadow.acquire(agent_of(warp), barrier->completed);
+        warp.lane_clock = cluster.shadow.begin(agent_of(warp));
+      }
     } else if (!known) {
       warp.failed_waits.push_back({index, lane, number, wanted});
     }

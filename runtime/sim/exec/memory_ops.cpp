@@ -114,7 +114,8 @@ bool differs(const Warp& warp, const Op& op, const Piece& piece, const LaneAddre
   return unlike != 0;
 }
 
-// Lanes of one instruction that write the same bytes: which of them stays is undefined, so they must agree. Asked of memory afterwards.
+// Lanes of one instruction that write the same bytes: which of them performs the final write is undefined (CUDA C++ Programming Guide, "SIMT
+// Architecture"), so they must agree. Asked of memory afterwards.
 void check_lanes_agree(Warp& warp, const Op& op, const Piece& piece, const LaneAddresses& addresses, std::string_view kind) {
   if (!warp.cta->launch->checks || warp.strong_clock != 0) return;
   const auto bytes = static_cast<std::uint32_t>(op.element_bytes) * op.count;

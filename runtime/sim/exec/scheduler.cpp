@@ -19,6 +19,8 @@ namespace bsgen::sim {
 namespace {
 
 constexpr std::uint64_t kSlice = 1 << 18;  // warp instructions before the next warp gets its turn
+constexpr std::uint64_t kShortSlice = 1 << 14, kPollingSlice = 1 << 8;  // where ctas may wait for each other, and of a warp that seems to
+constexpr std::uint32_t kPolls = 4;       // reads of the same place with the same value, until a warp is taken to wait for another one
 constexpr int kIdleRounds = 1000;         // of fruitless polling before it counts as a deadlock
 constexpr std::uint64_t kShuffledSlice = 256;  // at most, where a seed interleaves the warps
 
@@ -34,6 +36,7 @@ void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
   warp.done = false;
   warp.barrier = -1;
   order_lanes(warp);
+  warp.lane_clock = 0;
   std::fill(std::begin(warp.committed), std::end(warp.committed), 0);
   warp.pending.clear();
   for (AsyncQueue& queue : warp.async) queue = AsyncQueue();
@@ -41,6 +44,7 @@ void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
   warp.gives_way = warp.repeats = false;
   warp.failed_waits.clear();
   warp.strong_clock = 0;
+  warp.poll = {};
   warp.cluster_arrived = warp.cluster_phase_open = warp.cluster_waits = warp.group_waits = false;
   for (const Program::Undefined& undefined : cta.launch->program->undefined_at_entry) std::memset(warp.registers + undefined.offset, 0, undefined.bytes);
 }
@@ -135,13 +139,15 @@ void Worker::start_cluster(std::uint64_t order) {
     std::fill(std::begin(cta.barriers), std::end(cta.barriers), Barrier());
     for (WarpgroupSteps& group : cta.warpgroups) group.start();
     if (cluster == nullptr) cta.shadow.reset(launch.checks ? launch.shared_bytes : 0, static_cast<int>(cta.warps.size()));
-    cta.lane_order.reset(launch.checks ? launch.shared_bytes : 0, cta.warps.size() == 1);
+    if (cta.lane_epochs >> 31 != 0) cta.lane_order = {}, cta.lane_epochs = 0;  // long before a number comes again
+    cta.lane_order.reset(launch.checks ? launch.shared_bytes : 0);
     for (std::size_t i = 0; i < cta.warps.size(); ++i) start_warp(cta.warps[i], cta, static_cast<int>(i), config.threads);
   }
   random_state = drawn(launch.schedule.seed ^ drawn(ctas[0].linear));
   if (cluster != nullptr) cluster->reset(ctas, launch.shared_bytes);
   flags.reset(ctas.size() * ctas[0].warps.size());
   atomics.reset();
+  start_instructions_ = instructions;
 }
 
 void Worker::warp_ended(Cta& cta) {
@@ -156,15 +162,15 @@ static bool is_blocked(const Warp& warp) {
   return !warp.failed_waits.empty() || warp.cluster_waits || warp.group_waits || (warp.cta->cluster != nullptr && warp.cta->cluster->registers.of(warp).waits);
 }
 
-bool Worker::run_cluster(std::uint64_t order) {
-  start_cluster(order);
+static bool polls(const Warp& warp) { return warp.poll.times >= kPolls && warp.poll.slices_ago <= 2; }
+
+Worker::Turn Worker::go_on(bool may_poll) {
   const bool shuffles = launch.schedule.timing == Timing::kMixed;
   const std::size_t num_warps = ctas[0].warps.size(), total = ctas.size() * num_warps;
-  const std::uint64_t start = instructions;
   std::vector<std::size_t> turns(total);
   std::iota(turns.begin(), turns.end(), std::size_t{0});
   for (int idle = 0;;) {
-    bool ran = false, gave_way = false, all_done = true;
+    bool ran = false, gave_way = false, all_done = true, only_polls = may_poll;
     const std::uint64_t progress = cluster != nullptr ? cluster->progress : 0;
     if (shuffles) {  // each warp's turn anew, and now and then a copy lands that nobody needs yet
       for (std::size_t i = total; i > 1; --i) std::swap(turns[i - 1], turns[random() % i]);
@@ -175,13 +181,15 @@ bool Worker::run_cluster(std::uint64_t order) {
       all_done &= warp.done;
       if (warp.done || warp.barrier >= 0) continue;
       const bool traced = launch.tracer != nullptr && launch.tracer->watches(warp);
-      const std::uint64_t slice = shuffles ? 1 + random() % kShuffledSlice : kSlice;
+      const std::uint64_t slice = shuffles ? 1 + random() % kShuffledSlice : !may_poll ? kSlice : polls(warp) ? kPollingSlice : kShortSlice;
+      ++warp.poll.slices_ago;
       const Stop why = run_warp(warp, slice, traced);
-      if (why == Stop::kAbort) return false;
+      if (why == Stop::kAbort) return Turn::kAborted;
       if (why == Stop::kDone) warp_ended(*warp.cta);
       const bool blocked = why == Stop::kGaveWay && is_blocked(warp);
       gave_way |= blocked;
       ran |= !blocked;
+      only_polls &= blocked || ((why == Stop::kSlice || why == Stop::kGaveWay) && polls(warp));
     }
     if (all_done) break;
     // With nobody able to go on, a copy in flight lands. Warps that poll may do something else after a while, so they get many turns.
@@ -194,10 +202,11 @@ bool Worker::run_cluster(std::uint64_t order) {
           const int at = !warp.failed_waits.empty() ? static_cast<int>(warp.failed_waits[0].op) : warp.barrier >= 0 ? warp.pc - 1 : warp.pc;
           report(const_cast<Warp&>(warp), launch.program->ops[static_cast<std::size_t>(at)], Severity::kError, "deadlock", kWholeCta,
                  [&] { return cluster != nullptr ? describe_waits(*this) : describe_barriers(cta); });
-          return false;
+          return Turn::kAborted;
         }
     }
-    if (instructions - start > launch.instruction_budget) {
+    if (ran && only_polls) return Turn::kPolls;
+    if (instructions - start_instructions_ > launch.instruction_budget) {
       Warp* busy = &ctas[0].warps[0];
       for (Cta& cta : ctas)
         for (Warp& warp : cta.warps)
@@ -205,11 +214,11 @@ bool Worker::run_cluster(std::uint64_t order) {
       report(*busy, launch.program->ops[static_cast<std::size_t>(busy->pc)], Severity::kError, "budget", kWholeWarp, [&] {
         return fmt::format("does not end; its cta has executed more than {} warp instructions, and a larger budget (SimOptions::instruction_budget, bsgen run --budget) allows more", launch.instruction_budget);
       });
-      return false;
+      return Turn::kAborted;
     }
   }
   if (cluster != nullptr) finish_cluster(*this);
-  return true;
+  return Turn::kEnded;
 }
 
 std::string finding_text(const LaunchState& launch, const std::array<std::uint32_t, 3>& cta, int warp, std::uint32_t op, int lane, const std::string& what) {

@@ -1,4 +1,4 @@
-// Runs clusters: Worker::run_cluster and what it stands on (warp.h).
+// Runs clusters: Worker::go_on and what it stands on (warp.h).
 #pragma once
 
 #include <array>

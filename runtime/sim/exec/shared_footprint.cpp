@@ -164,8 +164,7 @@ void count_shared(Warp& warp, const Op& op, const LaneAddresses& offsets, std::u
   counts.shared_wavefronts_ideal += (distinct_bytes + 127) / 128;
 }
 
-// Words that single lanes read and others overwrite: asked where the warp is the only one, in larger ctas a barrier that is missing shows
-// between warps.
+// Words that single lanes read and others overwrite.
 static void check_word_order(Warp& warp, const Op& op, const LaneAddresses& offsets, std::uint32_t bytes, Access access, const Footprint& touched) {
   if (access == Access::kRead && bytes == kGranule) return;  // LaneOrder::read keeps these
   std::uint32_t lanes = 0;
@@ -202,7 +201,7 @@ void check_shared_footprint(Warp& warp, const Op& op, const LaneAddresses& offse
     check_against_atomics(warp, op, access, cta.rank, static_cast<std::uint32_t>(offsets.of[lane]), bytes, lane);
   }
   warp.lanes_wrote |= access == Access::kWrite;
-  if (cta.warps.size() == 1 && races) check_word_order(warp, op, offsets, bytes, access, touched);
+  if (races) check_word_order(warp, op, offsets, bytes, access, touched);
   for (int i = 0; i < touched.count && races; ++i) {
     const LaneOrder::Conflict conflict =
         access == Access::kRead ? cta.lane_order.read(warp.lane_epoch, touched.granule[i], touched.lanes[i], touched.bytes[i], bytes == kGranule)

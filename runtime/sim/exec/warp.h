@@ -94,6 +94,8 @@ struct Warp {
   int barrier = -1;            // named barrier it waits at
   std::uint32_t lane_epoch = 0;  // of the cta's LaneOrder
   bool lanes_wrote = false;      // shared memory, in this epoch
+  std::uint32_t lane_clock = 0;  // the warp's clock when the epoch began, where it is known: whatever is later no lane knows of another
+  struct { std::uint64_t address = 0; std::uint32_t op = 0, value = 0, times = 0, slices_ago = 0; } poll;  // the last strong read of global memory
   std::uint32_t strong_clock = 0;  // of the access under way that orders memory: the time before that order; else 0
   std::uint32_t committed[kLanes] = {};  // cp.async groups per lane
   std::vector<PendingCopy> pending;
@@ -141,6 +143,7 @@ struct LaunchState {
   TensorCoreModel model;
   Tracer* tracer = nullptr;         // watches a warp (tracer.h); mostly none does
   std::uint32_t cluster[3] = {1, 1, 1};  // ctas per cluster; divides the grid
+  std::uint64_t resident_clusters = 1;    // no GPU of this architecture holds more at once
   std::size_t cluster_ctas() const { return std::size_t{cluster[0]} * cluster[1] * cluster[2]; }
 };
 
@@ -171,21 +174,25 @@ struct Cta {
 inline void order_lanes(Warp& warp) {
   warp.lane_epoch = ++warp.cta->lane_epochs;
   warp.lanes_wrote = false;
+  warp.lane_clock = ~std::uint32_t{0};
 }
 
 // What clusters that one thread runs leave behind in global memory.
 struct GlobalOrder {
   GlobalShadow shadow;
   GlobalFlags flags;
+  std::uint64_t news = 0;  // strong reads that were not the same as their warp's last one
 };
 
 // One thread's own things; clusters run on it one after the other.
 struct Worker {
   Worker(const LaunchState& launch, GlobalOrder& global);
   ~Worker();
-  // Runs the cluster (mostly of one cta) whose turn is number `order`. False where the launch cannot go on: trap, deadlock,
-  // instruction budget.
-  bool run_cluster(std::uint64_t order);
+  // Runs the cluster (mostly of one cta) whose turn is number `order`, until it ends or, where `may_poll`, until all that its warps do is
+  // to read global memory in vain; then it goes on later.
+  enum class Turn : std::uint8_t { kEnded, kPolls, kAborted };  // kAborted: the launch cannot go on (trap, deadlock, instruction budget)
+  void start_cluster(std::uint64_t order);
+  Turn go_on(bool may_poll);
   // The next number of this cta's own sequence, for choices that a seed makes.
   std::uint64_t random();
   // Whether an asynchronous operation issued now moves its data at once.
@@ -205,8 +212,8 @@ struct Worker {
   SharedAtomics atomics;                    // of the cluster
 
  private:
-  void start_cluster(std::uint64_t order);
   void warp_ended(Cta& cta);
+  std::uint64_t start_instructions_ = 0;    // when the cluster began
 };
 
 inline OpCounts& counts_of(Warp& warp, const Op& op) { return warp.cta->worker->counts.ops[op.index]; }

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "runtime/sim/exec/tensor_core.h"
+#include "runtime/sim/exec/cluster.h"
 #include "runtime/sim/exec/scalar_float.h"
 #include "runtime/sim/exec/scheduler.h"
 #include "runtime/sim/exec/warp.h"
@@ -177,7 +178,10 @@ void match_all(Warp& warp, const Op& op) {
   p = (p & ~warp.mask) | (all ? warp.mask : 0);
 }
 
-void synchronize_lanes(Warp& warp, const Op&) { order_lanes(warp); }
+void synchronize_lanes(Warp& warp, const Op&) {
+  order_lanes(warp);
+  if (Cluster* const cluster = warp.cta->cluster; cluster != nullptr) warp.lane_clock = cluster->shadow.begin(agent_of(warp));
+}
 
 void active_mask(Warp& warp, const Op& op) { put_all(warp, op.slot[0], warp.mask); }
 

@@ -34,6 +34,21 @@ TEST_CASE("lanes_meet_at_syncwarp_in_kernels_with_mbarriers_too") {
         "st.shared.u32 [%r4], 1; fence.proxy.async.shared::cta;" + store, "st.shared.u32 [%r4], 1; fence.proxy.async.shared::cta; bar.warp.sync -1;" + store, 32);
 }
 
+TEST_CASE("a_phase_that_ends_one_arrival_short_of_a_warp_does_not_order_what_its_lanes_did") {
+  // Warp 0 writes and arrives, lane by lane; warp 1 waits and reads.
+  const auto body = [](int count, const std::string& order) {
+    return std::string("@%p1 bra I; mbarrier.init.shared::cta.b64 [%r3], ") + std::to_string(count) + "; I: bar.sync 0; setp.ge.u32 %p3, %r1, 32;\n@%p3 bra W; st.shared.u32 [%r4], %r1; " + order +
+           "mbarrier.arrive.shared::cta.b64 _, [%r3]; bra E;\nW: mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r3], 0; @!%p2 bra W;\nld.shared.u32 %r5, [%r4+-128];\nE:\n";
+  };
+  for (const Timing timing : {Timing::kEarly, Timing::kLate})
+    check("shared_race", "sim: cta (0, 0) thread 32 reads 4 bytes at shared offset 0 (buffer), which warp 0 (ptx line 16) wrote with no synchronisation in between (ptx line 18, kernel k)", body(31, ""),
+          body(32, ""), 64, timing);
+  // Whichever lane is left out, behind a __syncwarp every other one has its words.
+  const Launched ordered = run(body(31, "bar.warp.sync -1; "), 64);
+  INFO(ordered.status.message());
+  CHECK(ordered.report.diagnostics.empty());
+}
+
 TEST_CASE("a_copy_that_nobody_waits_for_is_reported_when_its_thread_or_cta_ends") {
   const std::string copy = "cp.async.cg.shared.global [%r2], [%rd1], 16; cp.async.commit_group;\n";
   for (const Timing timing : {Timing::kEarly, Timing::kLate}) {

@@ -1,5 +1,5 @@
 // The exact text of findings about order in shared memory that barriers between warps do not show: atomic against plain accesses, words
-// that lanes of a one-warp cta exchange, lanes of one instruction that disagree; each with a twin without it.
+// that lanes of a warp exchange, lanes of one instruction that disagree; each with a twin without it.
 #include "tests/diagnostics/sim/twins.h"
 #include "tests/support/catch.h"
 #include "tests/unit/sim/micro_kernel.h"
@@ -89,10 +89,14 @@ TEST_CASE("ctas_of_a_cluster_may_update_one_word_atomically_and_no_other_way") {
   CHECK(bad.report.failed());
 }
 
-TEST_CASE("words_that_lanes_of_a_lone_warp_read_are_not_overwritten_before_syncwarp") {
+TEST_CASE("words_that_lanes_of_a_warp_read_are_not_overwritten_before_syncwarp") {
   const std::string fill = "sub.u32 %r5, 31, %r1; mad.lo.u32 %r6, %r5, 4, %r2; st.shared.u32 [%r4], %r1; bar.warp.sync -1;\n";
   check("shared_race", "sim: cta (0, 0) thread 0 writes 4 bytes at shared offset 124 (buffer+124), which thread 31 of its warp read with no __syncwarp in between (ptx line 17, kernel k)",
         fill + "ld.shared.u32 %r7, [%r4];\nst.shared.u32 [%r6], %r7;\n", fill + "ld.shared.u32 %r7, [%r4];\nbar.warp.sync -1; st.shared.u32 [%r6], %r7;\n", 32);
+  // Each warp of a larger cta by itself, where no other warp shows the missing barrier.
+  const std::string two = "xor.b32 %r5, %r1, 31; mad.lo.u32 %r6, %r5, 4, %r2; st.shared.u32 [%r4], %r1; bar.sync 0;\n";
+  check("shared_race", "sim: cta (0, 0) thread 32 writes 4 bytes at shared offset 252 (buffer+252), which thread 63 of its warp read with no __syncwarp in between (ptx line 17, kernel k)",
+        two + "ld.shared.u32 %r7, [%r4];\nst.shared.u32 [%r6], %r7;\n", two + "ld.shared.u32 %r7, [%r4];\nbar.sync 0; st.shared.u32 [%r6], %r7;\n", 64);
   // A lane's own words are its own; of a word that all have read, all but one are others.
   check("shared_race", "sim: cta (0, 0) thread 0 writes 4 bytes at shared offset 0 (buffer), which thread 1 of its warp read with no __syncwarp in between (ptx line 17, kernel k)",
         fill + "ld.shared.u32 %r7, [%r2];\n@!%p1 st.shared.u32 [%r2], %r7;\n", fill + "ld.shared.u32 %r7, [%r4];\nst.shared.u32 [%r4], %r7;\n", 32);
