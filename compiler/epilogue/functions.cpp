@@ -25,14 +25,14 @@ double sigmoid(double x) {
 
 }  // namespace
 
-const std::vector<FunctionInfo>& functions() {
-  static const std::vector<FunctionInfo> table = {
+std::span<const FunctionInfo> functions() {
+  static constexpr FunctionInfo kTable[] = {
       {"min", Function::kMin, 2},         {"max", Function::kMax, 2},   {"abs", Function::kAbs, 1},
       {"exp", Function::kExp, 1},         {"tanh", Function::kTanh, 1}, {"sigmoid", Function::kSigmoid, 1},
       {"relu", Function::kRelu, 1},       {"gelu", Function::kGelu, 1}, {"gelu_tanh", Function::kGeluTanh, 1},
       {"silu", Function::kSilu, 1},
   };
-  return table;
+  return kTable;
 }
 
 const FunctionInfo& info(Function function) { return functions()[static_cast<std::size_t>(function)]; }

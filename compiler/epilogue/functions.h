@@ -2,8 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "compiler/epilogue/epilogue.h"
 
@@ -14,7 +14,7 @@ struct FunctionInfo {
   Function function;
   int arity;
 };
-const std::vector<FunctionInfo>& functions();  // in the order of the documentation
+std::span<const FunctionInfo> functions();  // in the order of the documentation
 const FunctionInfo& info(Function function);
 std::optional<Function> find_function(std::string_view name);
 

@@ -14,6 +14,7 @@
 
 #include "compiler/support/fork_safe_mutex.h"
 #include "compiler/support/hash.h"
+#include "compiler/support/made_once.h"
 
 namespace bsgen::nvrtc {
 namespace {
@@ -106,15 +107,11 @@ bool settled(const struct stat& facts) {
 struct Known {
   std::string stamp, build;
 };
-// Leaked on purpose: kernels may still be requested while static objects are being destroyed.
 struct Memory {
   ForkSafeMutex mutex;
   std::map<std::string, Known> by_path;
 };
-Memory& memory() {
-  static Memory& memory = *new Memory;
-  return memory;
-}
+constinit MadeOnce<Memory> memory;  // kernels may still be requested while static objects are being destroyed
 
 // Takes the text up to `end` (and `end`) off the front.
 std::string_view take(std::string_view& text, char end) {
@@ -130,7 +127,7 @@ std::string build_of_file(const std::string& path) {
   struct stat facts;
   if (stat(path.c_str(), &facts) != 0) return {};
   const std::string stamp = stamp_of(facts);
-  Memory& known = memory();
+  Memory& known = memory.get();
   {
     const std::lock_guard lock(known.mutex);
     if (const auto it = known.by_path.find(path); it != known.by_path.end() && it->second.stamp == stamp) return it->second.build;
@@ -144,7 +141,7 @@ std::string build_of_file(const std::string& path) {
 }
 
 std::string remembered_builds() {
-  Memory& known = memory();
+  Memory& known = memory.get();
   const std::lock_guard lock(known.mutex);
   std::string text;
   for (const auto& [path, file] : known.by_path)
@@ -153,7 +150,7 @@ std::string remembered_builds() {
 }
 
 void remember_builds(std::string_view text) {
-  Memory& known = memory();
+  Memory& known = memory.get();
   const std::lock_guard lock(known.mutex);
   while (!text.empty()) {
     std::string_view line = take(text, '\n');

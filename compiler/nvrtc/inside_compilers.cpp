@@ -16,13 +16,12 @@ void in_child() {
   if (inside.exchange(0, std::memory_order_relaxed) > 0) broken.store(true, std::memory_order_relaxed);
 }
 
+// When the program is loaded, not at the first compile: a fork may be in the middle of that.
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, &in_child);
+
 }  // namespace
 
-InsideCompilers::InsideCompilers() {
-  static const int registered = pthread_atfork(nullptr, nullptr, &in_child);
-  (void)registered;
-  inside.fetch_add(1, std::memory_order_relaxed);
-}
+InsideCompilers::InsideCompilers() { inside.fetch_add(1, std::memory_order_relaxed); }
 InsideCompilers::~InsideCompilers() { inside.fetch_sub(1, std::memory_order_relaxed); }
 
 Status InsideCompilers::status() const {

@@ -15,6 +15,7 @@
 #include "compiler/nvrtc/search.h"
 #include "compiler/nvrtc/shared_library.h"
 #include "compiler/support/fork_safe_mutex.h"
+#include "compiler/support/made_once.h"
 
 namespace bsgen::nvrtc {
 namespace {
@@ -180,15 +181,11 @@ Status check_versions(const ToolchainInfo& info) {
 
 namespace {
 
-// Leaked on purpose: kernels may still be compiled while static objects are being destroyed.
 struct Registry {
   ForkSafeMutex mutex;
   std::map<std::string, std::unique_ptr<Toolchain>> opened;
 };
-Registry& registry() {
-  static Registry& registry = *new Registry;
-  return registry;
-}
+constinit MadeOnce<Registry> registry;  // kernels may still be compiled while static objects are being destroyed
 
 // What the files beside `nvrtc` ("libnvrtc.so.13") tell of it. Nothing where they leave a question
 // open.
@@ -224,7 +221,7 @@ std::optional<ToolchainInfo> identify_files(const std::string& nvrtc) {
 }  // namespace
 
 Expected<const Toolchain*> open_toolchain(const std::string& cuda_dir) {
-  Registry& all = registry();
+  Registry& all = registry.get();
   const std::lock_guard lock(all.mutex);
   auto& slot = all.opened[cuda_dir];
   if (!slot) {
@@ -238,7 +235,7 @@ Expected<const Toolchain*> open_toolchain(const std::string& cuda_dir) {
 
 Expected<ToolchainInfo> identify_toolchain(const std::string& cuda_dir) {
   {
-    Registry& all = registry();
+    Registry& all = registry.get();
     const std::lock_guard lock(all.mutex);
     if (const auto it = all.opened.find(cuda_dir); it != all.opened.end() && it->second)
       return it->second->info;

@@ -14,14 +14,7 @@ struct ForkGate {
   ForkSafeMutex* first = nullptr;
   std::atomic<unsigned> generation{0};
 
-  // From the first question on: who asks for the number wants to see it change.
-  static void watch() {
-    static const bool registered = pthread_atfork(&before, &after_in_parent, &after_in_child) == 0;
-    (void)registered;
-  }
-
   void add(ForkSafeMutex* member) {
-    watch();
     const std::lock_guard lock(mutex);
     member->next_ = first;
     if (first) first->previous_ = member;
@@ -41,19 +34,24 @@ struct ForkGate {
 namespace {
 
 constinit ForkGate gate;
+constexpr std::chrono::microseconds kLook{50};  // between two looks whether all are free
 
 }  // namespace
 
 // All or none: a thread that holds one may be waiting for another, or be about to make one.
 void ForkGate::before() {
+  ForkSafeMutex::forks_waiting.fetch_add(1, std::memory_order_relaxed);
   for (;;) {
     gate.mutex.lock();
     ForkSafeMutex* taken = gate.first;
     while (taken && taken->mutex_.try_lock()) taken = taken->next_;
-    if (!taken) return;
+    if (!taken) {
+      ForkSafeMutex::forks_waiting.fetch_sub(1, std::memory_order_relaxed);
+      return;
+    }
     for (ForkSafeMutex* m = gate.first; m != taken; m = m->next_) m->mutex_.unlock();
     gate.mutex.unlock();
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
+    std::this_thread::sleep_for(kLook);
   }
 }
 void ForkGate::after_in_parent() {
@@ -62,15 +60,23 @@ void ForkGate::after_in_parent() {
 }
 void ForkGate::after_in_child() {
   gate.generation.fetch_add(1, std::memory_order_relaxed);
+  ForkSafeMutex::forks_waiting.store(0, std::memory_order_relaxed);  // the forks of other threads are not here
   after_in_parent();
 }
 
+namespace {
+
+// When the program is loaded: what is registered later, behind a guard, has a lock more that a fork does not wait for.
+[[maybe_unused]] const int registered = pthread_atfork(&ForkGate::before, &ForkGate::after_in_parent, &ForkGate::after_in_child);
+
+}  // namespace
+
 ForkSafeMutex::ForkSafeMutex() { gate.add(this); }
+// Once and not for as long as the fork waits: this thread may hold what it waits for.
+void ForkSafeMutex::let_fork_pass() { std::this_thread::sleep_for(4 * kLook); }
+
 ForkSafeMutex::~ForkSafeMutex() { gate.remove(this); }
 
-unsigned fork_generation() {
-  ForkGate::watch();
-  return gate.generation.load(std::memory_order_relaxed);
-}
+unsigned fork_generation() { return gate.generation.load(std::memory_order_relaxed); }
 
 }  // namespace bsgen

@@ -12,6 +12,7 @@
 
 #include "compiler/codegen/templates.h"
 #include "compiler/support/hash.h"
+#include "compiler/support/made_once.h"
 #include "runtime/cache/sha256.h"
 
 namespace bsgen::runtime {
@@ -28,12 +29,12 @@ Status damaged(const std::string& path, std::string_view why) {
 }  // namespace
 
 std::string bundle_builder() {
-  static const std::string builder = [] {
-    Record templates;
-    for (const auto& [name, contents] : codegen::embedded_templates()) templates.add(name, contents);
-    return fmt::format("bsgen {} with templates {}", BSGEN_VERSION, sha256(templates.bytes()).hex().substr(0, 16));
-  }();
-  return builder;
+  static constinit MadeOnce<const std::string> builder;
+  if (const std::string* known = builder.there()) return *known;
+  Record templates;
+  for (const auto& [name, contents] : codegen::embedded_templates()) templates.add(name, contents);
+  return builder.keep(std::make_unique<const std::string>(
+      fmt::format("bsgen {} with templates {}", BSGEN_VERSION, sha256(templates.bytes()).hex().substr(0, 16))));
 }
 
 Expected<std::shared_ptr<const Bundle>> Bundle::open(const std::string& path) {

@@ -1,4 +1,4 @@
-// SHA-256 through libcrypto: names what is trusted on disk.
+// SHA-256 through libcrypto: names what is trusted on disk, and seals what a fleet shares.
 #pragma once
 
 #include <array>
@@ -18,6 +18,8 @@ struct Digest {
 };
 
 Digest sha256(std::string_view bytes);
+// RFC 2104, of the digest above: libcrypto's own has SHA-256 looked up in every call, under a lock that a fork does not wait for.
+Digest hmac_sha256(std::string_view secret, std::string_view bytes);
 
 // Any eight bytes of a digest are as good a hash as any.
 struct DigestHash {

@@ -5,8 +5,13 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <mutex>
+#include <optional>
 #include <sstream>
 #include <vector>
+
+#include "compiler/support/fork_safe_mutex.h"
+#include "compiler/support/made_once.h"
 
 namespace bsgen::cpu {
 namespace {
@@ -66,8 +71,15 @@ bool has(std::string_view features, std::string_view name) {
 }  // namespace
 
 Expected<const BsgenCpuApi*> open_library() {
-  static const Expected<const BsgenCpuApi*> opened = open_once();
-  return opened;
+  struct Opening {
+    ForkSafeMutex mutex;  // a fork finds the library open or closed
+    std::optional<Expected<const BsgenCpuApi*>> result;
+  };
+  static constinit MadeOnce<Opening> opening;
+  const std::lock_guard lock(opening.get().mutex);
+  auto& result = opening.get().result;
+  if (!result) result = open_once();
+  return *result;
 }
 
 Expected<Machine> host_machine(const BsgenCpuApi& api, std::string_view wanted) {

@@ -3,8 +3,9 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <mutex>
+#include <memory>
 
+#include "compiler/support/made_once.h"
 #include "runtime/driver/cuda_status.h"
 
 namespace bsgen::cuda {
@@ -70,21 +71,18 @@ Status bind(void* library, CudaApi& api) {
 std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
 Expected<const CudaApi*> cuda_api() {
-  static std::mutex mutex;
-  static CudaApi api;
-  static bool bound = false;
-
-  std::lock_guard lock(mutex);
+  static constinit MadeOnce<const CudaApi> kept;
+  const CudaApi* bound = kept.there();
   if (!bound) {
     BSGEN_ASSIGN(void* library, open_library());
     const auto get_version = reinterpret_cast<DriverGetVersion>(dlsym(library, "cuDriverGetVersion"));
     if (!get_version) return missing(fmt::format("device: libcuda.so.1 is not a CUDA driver (no cuDriverGetVersion); {}", kWayOut));
     BSGEN_TRY(check_version(get_version));
-    CudaApi found;
-    BSGEN_TRY(bind(library, found));
-    api = found;
-    bound = true;
+    auto found = std::make_unique<CudaApi>();
+    BSGEN_TRY(bind(library, *found));
+    bound = &kept.keep(std::move(found));
   }
+  const CudaApi& api = *bound;
   BSGEN_TRY(check_version(api.cuDriverGetVersion));
   // Every call after the first is cheap; a failure may have gone away (a driver that was just started).
   if (const CUresult result = api.cuInit(0); result != CUDA_SUCCESS) {

@@ -3,8 +3,9 @@
 #include <mutex>
 #include <utility>
 
-#include "runtime/driver/cuda_status.h"
 #include "compiler/support/fork_safe_mutex.h"
+#include "compiler/support/made_once.h"
+#include "runtime/driver/cuda_status.h"
 
 namespace bsgen::cuda {
 namespace {
@@ -19,14 +20,10 @@ struct LetGo {
   ForkSafeMutex mutex;
   Share* first = nullptr;
 };
-// Leaked on purpose: the driver calls back while the process ends.
-LetGo& let_go() {
-  static LetGo& list = *new LetGo;
-  return list;
-}
+constinit MadeOnce<LetGo> let_go;  // the driver calls back while the process ends
 
 void on_last_graph_gone(void* share) {
-  LetGo& list = let_go();
+  LetGo& list = let_go.get();
   const std::lock_guard lock(list.mutex);
   static_cast<Share*>(share)->next = std::exchange(list.first, static_cast<Share*>(share));
 }
@@ -34,7 +31,7 @@ void on_last_graph_gone(void* share) {
 }  // namespace
 
 Status give_to_graph(const CudaApi& api, std::string_view device, CUgraph graph, std::shared_ptr<const void> resources) {
-  let_go();  // made here, not in the driver's thread
+  let_go.get();  // made here, not in the driver's thread
   auto share = std::make_unique<Share>(Share{std::move(resources)});
   CUuserObject object = nullptr;
   BSGEN_TRY(cuda_status(api, api.cuUserObjectCreate(&object, share.get(), &on_last_graph_gone, 1, CU_USER_OBJECT_NO_DESTRUCTOR_SYNC), device,
@@ -48,7 +45,7 @@ Status give_to_graph(const CudaApi& api, std::string_view device, CUgraph graph,
 void return_what_graphs_let_go() {
   Share* share = nullptr;
   {
-    LetGo& list = let_go();
+    LetGo& list = let_go.get();
     const std::lock_guard lock(list.mutex);
     share = std::exchange(list.first, nullptr);
   }

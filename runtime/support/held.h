@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "compiler/support/fork_safe_mutex.h"
+#include "compiler/support/made_once.h"
 #include "runtime/support/striped.h"
 
 namespace bsgen::runtime {
@@ -92,11 +93,7 @@ class Held {
     std::vector<Cell*> free;
     std::size_t num_cells = 0;
   };
-  // Leaked on purpose: handles may be let go while static objects are being destroyed.
-  static Pool& pool() {
-    static Pool& pool = *new Pool;
-    return pool;
-  }
+  static Pool& pool() { return pool_.get(); }
 
   // Several may come here for one cell, and late ones for what the cell holds next: the question is the same for all.
   static void free_if_unheld(Cell* cell) {
@@ -109,6 +106,8 @@ class Held {
     cell->value.reset();
     all.free.push_back(cell);
   }
+
+  static inline constinit MadeOnce<Pool> pool_;
 
   Cell* cell_ = nullptr;
 };

@@ -14,8 +14,11 @@ inline constexpr std::size_t kCacheLine = 64;
 
 // How many threads can have a number of their own: twice the processors, at most 63. The others share the number num_thread_slots().
 inline unsigned num_thread_slots() {
-  static const unsigned count = std::min(63u, 2 * std::max(1u, std::thread::hardware_concurrency()));
-  return count;
+  static constinit std::atomic<unsigned> count{0};  // all threads find the same; a guard would be a lock that no fork waits for
+  if (const unsigned known = count.load(std::memory_order_relaxed)) return known;
+  const unsigned found = std::min(63u, 2 * std::max(1u, std::thread::hardware_concurrency()));
+  count.store(found, std::memory_order_relaxed);
+  return found;
 }
 
 namespace detail {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "compiler/support/made_once.h"
 #include "runtime/sim/exec/memory_map.h"
 #include "runtime/sim/profile.h"
 
@@ -197,15 +198,18 @@ Space Decoder::take_space() {
 }
 
 OpcodeDecoder find_opcode(std::string_view opcode) {
-  static const std::unordered_map<std::string_view, OpcodeDecoder> kTable = [] {
-    std::unordered_map<std::string_view, OpcodeDecoder> table;
+  using Table = std::unordered_map<std::string_view, OpcodeDecoder>;
+  static constinit MadeOnce<const Table> once;
+  const Table* table = once.there();
+  if (!table) {
+    auto mine = std::make_unique<Table>();
     for (const auto& rows : {arithmetic_opcodes(), bit_opcodes(), rare_opcodes(), selection_opcodes(), conversion_opcodes(), memory_opcodes(), warp_opcodes(), mma_opcodes(),
                              wgmma_opcodes(), control_opcodes(), asynchronous_opcodes()})
-      for (const OpcodeRow& row : rows) table.emplace(row.name, row.decode);
-    return table;
-  }();
-  const auto found = kTable.find(opcode);
-  return found == kTable.end() ? nullptr : found->second;
+      for (const OpcodeRow& row : rows) mine->emplace(row.name, row.decode);
+    table = &once.keep(std::move(mine));
+  }
+  const auto found = table->find(opcode);
+  return found == table->end() ? nullptr : found->second;
 }
 
 namespace {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bsgen/status.h"
+#include "compiler/support/fork_safe_mutex.h"
 
 namespace bsgen::sim {
 
@@ -64,7 +65,7 @@ class MemoryMap {
 
  private:
   struct Freed { std::uint64_t base, bytes; };
-  mutable std::mutex mutex_;
+  mutable ForkSafeMutex mutex_;
   std::uint64_t top_ = kGlobalBase;
   std::map<std::uint64_t, std::shared_ptr<Allocation>> live_;
   std::vector<Freed> freed_;  // the last ones
