@@ -167,6 +167,9 @@ typedef struct bsgen_device bsgen_device;
 
 /* "auto" (the first GPU, else cpu, else sim), "cuda:N", "cpu", "sim", "sim:sm_90". NULL: "auto". */
 BSGEN_API bsgen_status bsgen_device_open(const char* name, bsgen_device** device);
+/* The GPU behind a CUcontext of the caller's (NULL: the current one), which must outlive the device and all that is of it. Where "cuda:N"
+ * works in the GPU's primary context, this device works in that one: its streams are the ones to launch on. */
+BSGEN_API bsgen_status bsgen_device_of_context(void* context, bsgen_device** device);
 
 typedef struct bsgen_device_info {
   size_t struct_size;
@@ -196,6 +199,15 @@ BSGEN_API void bsgen_buffer_release(bsgen_buffer* buffer);
 
 typedef struct bsgen_engine bsgen_engine;
 
+/* Where compilers run. A helper process can be killed, so a compile can time out; it shares no lock with a host that forks; and several of
+ * them use several cores. */
+typedef int32_t bsgen_compile_in;
+enum {
+  BSGEN_COMPILE_AUTO = 0,       /* a helper where there is one and it is needed: with a timeout, for many at once, after a fork() amid a compile */
+  BSGEN_COMPILE_IN_PROCESS = 1, /* never a helper: a timeout is refused */
+  BSGEN_COMPILE_IN_HELPER = 2   /* always */
+};
+
 typedef struct bsgen_engine_options {
   size_t struct_size;
   const char* cache_dir;       /* NULL: BSGEN_CACHE_DIR, $XDG_CACHE_HOME/bsgen, ~/.cache/bsgen */
@@ -206,6 +218,12 @@ typedef struct bsgen_engine_options {
   void* log_user;
   const char* bundle;          /* kernels made by `bsgen bundle`, looked up before the cache; NULL: BSGEN_BUNDLE */
   bsgen_switch jit;            /* off: never call NVRTC; a miss is BSGEN_E_MISSING and names the request. Default: BSGEN_JIT, else on */
+  bsgen_compile_in compile_in;
+  int32_t compile_workers;     /* kernels that are compiled at a time for prewarm and at_once; 0: the number of processors */
+  double compile_timeout_ms;   /* of one kernel; 0: none */
+  const char* helper;          /* the program bsgen-compiler; NULL: beside this library or program, or in ../libexec/bsgen */
+  uint64_t memory_bytes;       /* of images and tables that are kept loaded; 0: 512 MiB */
+  uint64_t cache_bytes;        /* of the folder, least recently used entries go first; 0: BSGEN_CACHE_SIZE, else 1 GiB */
 } bsgen_engine_options;
 
 BSGEN_API bsgen_status bsgen_engine_create(const bsgen_engine_options* options, bsgen_engine** engine);
@@ -217,6 +235,8 @@ typedef struct bsgen_engine_stats {
 } bsgen_engine_stats;
 
 BSGEN_API bsgen_status bsgen_engine_get_stats(const bsgen_engine* engine, bsgen_engine_stats* stats);
+/* All counters, with a histogram of the times of compiles, as one JSON object. */
+BSGEN_API bsgen_status bsgen_engine_get_stats_json(const bsgen_engine* engine, bsgen_blob** json);
 
 /* What a bundle holds; an engine opens its own. Needs neither driver nor NVRTC. */
 typedef struct bsgen_bundle bsgen_bundle;
@@ -236,6 +256,31 @@ typedef struct bsgen_kernel bsgen_kernel;
 /* From memory, the bundle, disk or the compilers. Threads that ask for one kernel at once cause one compile. */
 BSGEN_API bsgen_status bsgen_engine_get_kernel(bsgen_engine* engine, const bsgen_layout* layout, const bsgen_problem* problem,
                                                const bsgen_compile_options* options, bsgen_device* device, bsgen_kernel** kernel);
+
+/* A request that was checked, planned and hashed once: held, it costs nanoseconds to be asked again. It goes with the engine that made it. */
+typedef struct bsgen_request bsgen_request;
+BSGEN_API bsgen_status bsgen_request_create(bsgen_engine* engine, const bsgen_layout* layout, const bsgen_problem* problem,
+                                            const bsgen_compile_options* options, bsgen_device* device, bsgen_request** request);
+BSGEN_API void bsgen_request_release(bsgen_request* request);
+
+typedef struct bsgen_serving {
+  size_t struct_size;
+  /* Nonzero: a request that is not ready is answered with the kernel of tier table, which layouts of one class share, while the one that was
+   * asked for is compiled in the background; later calls get it when it is ready. Both compute the same bits. */
+  int32_t at_once;
+  /* Nonzero: `stream` is what the kernel will be launched on. While it is being captured only what is resident is served: a miss is
+   * BSGEN_E_DEVICE, nothing is compiled or loaded, and the capture stays good. */
+  int32_t has_stream;
+  void* stream; /* a CUstream */
+} bsgen_serving;
+
+/* serving: NULL for none of both. */
+BSGEN_API bsgen_status bsgen_request_get_kernel(bsgen_engine* engine, const bsgen_request* request, const bsgen_serving* serving,
+                                                bsgen_kernel** kernel);
+/* Makes all of them resident, compiling on several cores. Every one is tried; the first error is returned. */
+BSGEN_API bsgen_status bsgen_engine_prewarm(bsgen_engine* engine, const bsgen_request* const* requests, size_t num_requests);
+/* 1: bsgen_request_get_kernel would neither compile nor load, unless more than fits into memory comes between; else 0. */
+BSGEN_API int32_t bsgen_request_is_resident(const bsgen_engine* engine, const bsgen_request* request);
 
 typedef int32_t bsgen_origin;
 enum { BSGEN_FROM_MEMORY = 0, BSGEN_FROM_DISK = 1, BSGEN_COMPILED = 2, BSGEN_FROM_BUNDLE = 3 };

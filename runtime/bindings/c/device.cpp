@@ -13,6 +13,11 @@ Status check_range(const bsgen_buffer& buffer, const char* function, std::size_t
                  std::to_string(buffer.value.bytes()));
 }
 
+bsgen_device* handle(std::shared_ptr<Device> opened) {
+  std::string arch = opened->info().arch.name();
+  return new bsgen_device{std::move(opened), std::move(arch)};
+}
+
 }  // namespace
 
 extern "C" {
@@ -21,8 +26,16 @@ bsgen_status bsgen_device_open(const char* name, bsgen_device** device) {
   return guard([&]() -> Status {
     BSGEN_TRY(require(device, "bsgen_device_open", "device"));
     BSGEN_ASSIGN(std::shared_ptr<Device> opened, Device::open(name ? name : "auto"));
-    std::string arch = opened->info().arch.name();
-    *device = new bsgen_device{std::move(opened), std::move(arch)};
+    *device = handle(std::move(opened));
+    return {};
+  });
+}
+
+bsgen_status bsgen_device_of_context(void* context, bsgen_device** device) {
+  return guard([&]() -> Status {
+    BSGEN_TRY(require(device, "bsgen_device_of_context", "device"));
+    BSGEN_ASSIGN(std::shared_ptr<Device> opened, Device::of_context(context));
+    *device = handle(std::move(opened));
     return {};
   });
 }

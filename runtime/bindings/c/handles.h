@@ -29,6 +29,9 @@ struct bsgen_buffer {
 struct bsgen_engine {
   bsgen::Engine value;
 };
+struct bsgen_request {
+  bsgen::Engine::Request value;
+};
 struct bsgen_kernel {
   bsgen::Kernel value;
   bsgen::KernelOrigin origin;

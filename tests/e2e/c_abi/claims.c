@@ -1,6 +1,7 @@
 /* The C ABI as a C program sees it: compiled by a C compiler, linked with libbsgen.so and nothing else of bsgen. */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "bsgen/c/bsgen.h"
 #include "check.h"
@@ -8,6 +9,7 @@
 /* Programs find their own dlopen before libc's, and so does libbsgen: here CUDA's libraries are on no machine, where the claim says so. */
 static int hide_cuda = 0;
 static int cuda_was_wanted = 0;
+static const char* driver = NULL; /* what stands in for libcuda.so.1 */
 void* dlopen(const char* name, int flags) {
   static void* (*real)(const char*, int) = NULL;
   if (!real) *(void**)&real = dlsym(RTLD_NEXT, "dlopen");
@@ -15,7 +17,13 @@ void* dlopen(const char* name, int flags) {
     cuda_was_wanted = 1;
     return real("/nonexistent/libcuda.so.1", flags); /* for dlerror to say what it says where there is none */
   }
-  return real(name, flags);
+  return real(driver && name && strcmp(name, "libcuda.so.1") == 0 ? driver : name, flags);
+}
+
+static void skip_without_nvrtc(bsgen_status status) {
+  if (status != BSGEN_E_MISSING || !strstr(bsgen_last_error(), "nvrtc")) return;
+  printf("SKIPPED: NVRTC not found\n");
+  exit(0);
 }
 
 /* 2 x 2 blocks of 32 x 32, three present. */
@@ -74,10 +82,7 @@ static void begin(session* s, const char* epilogue) {
   problem.dtype = BSGEN_FP32;
   problem.epilogue = epilogue;
   const bsgen_status status = bsgen_engine_get_kernel(s->engine, layout, &problem, NULL, s->device, &s->kernel);
-  if (status == BSGEN_E_MISSING && strstr(bsgen_last_error(), "nvrtc")) {
-    printf("SKIPPED: NVRTC not found\n");
-    exit(0);
-  }
+  skip_without_nvrtc(status);
   CHECK(status == BSGEN_OK);
   bsgen_layout_release(layout);
   s->x = upload(s->device, s->host.x, sizeof s->host.x);
@@ -386,6 +391,188 @@ static void a_bundle_serves_where_nothing_of_cuda_is_installed(void) {
   if (made != 0) printf("SKIPPED: NVRTC not found, so no bundle was made\n");
 }
 
+static bsgen_engine* engine_in_memory(void) {
+  bsgen_engine_options options = {.struct_size = sizeof options, .disk_cache = BSGEN_SWITCH_OFF};
+  bsgen_engine* engine = NULL;
+  CHECK_OK(bsgen_engine_create(&options, &engine));
+  return engine;
+}
+
+static bsgen_kernel_info about(const bsgen_kernel* kernel) {
+  bsgen_kernel_info info = {.struct_size = sizeof info};
+  CHECK_OK(bsgen_kernel_get_info(kernel, &info));
+  return info;
+}
+
+static uint64_t num_compiles(const bsgen_engine* engine) {
+  bsgen_engine_stats stats = {.struct_size = sizeof stats};
+  CHECK_OK(bsgen_engine_get_stats(engine, &stats));
+  return stats.compiles;
+}
+
+static void prewarmed_requests_are_resident_and_served_from_memory(void) {
+  bsgen_engine* engine = engine_in_memory();
+  bsgen_device* device = NULL;
+  CHECK_OK(bsgen_device_open("sim", &device));
+  bsgen_layout* layout = small_layout();
+  bsgen_request* requests[2] = {NULL, NULL};
+  for (int i = 0; i < 2; ++i) {
+    bsgen_problem problem = {.struct_size = sizeof problem, .op = i, .dtype = BSGEN_FP32};
+    CHECK_OK(bsgen_request_create(engine, layout, &problem, NULL, device, &requests[i]));
+    CHECK(bsgen_request_is_resident(engine, requests[i]) == 0);
+  }
+  bsgen_layout_release(layout); /* a request keeps what it needs */
+  bsgen_device_release(device);
+  const bsgen_request* const with_a_hole[] = {requests[0], NULL};
+  CHECK_FAILS(bsgen_engine_prewarm(engine, with_a_hole, 2), BSGEN_E_INVALID_ARGUMENT, "bsgen_engine_prewarm: requests[1] is null");
+  CHECK_FAILS(bsgen_engine_prewarm(engine, NULL, 1), BSGEN_E_INVALID_ARGUMENT, "requests is null");
+  CHECK_OK(bsgen_engine_prewarm(engine, NULL, 0));
+  CHECK(bsgen_request_is_resident(engine, requests[0]) == 0 && bsgen_request_is_resident(engine, NULL) == 0);
+  const bsgen_status status = bsgen_engine_prewarm(engine, (const bsgen_request* const*)requests, 2);
+  skip_without_nvrtc(status);
+  CHECK_OK(status);
+  CHECK(num_compiles(engine) == 2);
+  const char* entries[] = {"bsgen_fprop_", "bsgen_bprop_"};
+  for (int i = 0; i < 2; ++i) {
+    bsgen_kernel* kernel = NULL;
+    CHECK(bsgen_request_is_resident(engine, requests[i]) == 1);
+    CHECK_OK(bsgen_request_get_kernel(engine, requests[i], NULL, &kernel));
+    CHECK(about(kernel).origin == BSGEN_FROM_MEMORY && strncmp(about(kernel).entry, entries[i], 12) == 0);
+    bsgen_kernel_release(kernel);
+    bsgen_request_release(requests[i]);
+  }
+  CHECK(num_compiles(engine) == 2);
+  bsgen_blob* json = NULL;
+  CHECK_OK(bsgen_engine_get_stats_json(engine, &json));
+  CHECK(strstr(bsgen_blob_data(json), "\"compiles\": 2,") && strstr(bsgen_blob_data(json), "\"hits_memory\": 2,"));
+  bsgen_blob_release(json);
+  bsgen_request_release(NULL);
+  bsgen_engine_release(engine);
+}
+
+static void at_once_serves_the_kernel_of_the_class_until_the_one_asked_for_is_there(void) {
+  session s;
+  begin(&s, NULL); /* its kernel is not used */
+  bsgen_layout* layout = small_layout();
+  bsgen_problem problem = {.struct_size = sizeof problem, .dtype = BSGEN_FP32};
+  bsgen_compile_options options = {.struct_size = sizeof options, .tier = BSGEN_TIER_CONSTANT};
+  bsgen_request* request = NULL;
+  CHECK_OK(bsgen_request_create(s.engine, layout, &problem, &options, s.device, &request));
+  const bsgen_serving at_once = {.struct_size = sizeof at_once, .at_once = 1};
+  const bsgen_tier tiers[] = {BSGEN_TIER_TABLE, BSGEN_TIER_CONSTANT};
+  for (int i = 0; i < 2; ++i) {
+    bsgen_kernel* kernel = NULL;
+    CHECK_OK(bsgen_request_get_kernel(s.engine, request, &at_once, &kernel));
+    CHECK(about(kernel).tier == tiers[i]);
+    CHECK_OK(bsgen_buffer_write(s.y, 0, s.host.x, sizeof s.host.y)); /* anything */
+    const bsgen_tensor x = matrix(bsgen_buffer_address(s.x), kTokens, kK), y = matrix(bsgen_buffer_address(s.y), kTokens, kN);
+    const bsgen_tensor w = matrix(bsgen_buffer_address(s.w), kBlocks, kBlock * kBlock);
+    bsgen_launch_arguments launch = {.struct_size = sizeof launch, .x = &x, .w = &w, .y = &y};
+    CHECK_OK(bsgen_kernel_launch(kernel, &launch, NULL));
+    check_result(&s, 1);
+    bsgen_kernel_release(kernel);
+    for (int waits = 0; waits < 5000 && !bsgen_request_is_resident(s.engine, request); ++waits) usleep(2000);
+    CHECK(bsgen_request_is_resident(s.engine, request));
+  }
+  bsgen_request_release(request);
+  bsgen_layout_release(layout);
+  end(&s);
+}
+
+static void compilers_run_where_the_options_say(void) {
+  bsgen_engine* engine = NULL;
+  bsgen_engine_options options = {.struct_size = sizeof options, .disk_cache = BSGEN_SWITCH_OFF, .helper = "/nonexistent/helper"};
+  options.compile_in = 3;
+  CHECK_FAILS(bsgen_engine_create(&options, &engine), BSGEN_E_INVALID_ARGUMENT, "bsgen_compile_in: 3 is not a value");
+  options.compile_in = BSGEN_COMPILE_IN_PROCESS;
+  options.compile_timeout_ms = -1;
+  CHECK_FAILS(bsgen_engine_create(&options, &engine), BSGEN_E_INVALID_ARGUMENT, "neither is negative");
+  const struct {
+    bsgen_compile_in where;
+    double timeout_ms;
+    bsgen_status status;
+    const char* message;
+  } cases[] = {{BSGEN_COMPILE_IN_PROCESS, 5000, BSGEN_E_INVALID_ARGUMENT, "compile_timeout_ms needs a helper process"},
+               {BSGEN_COMPILE_IN_HELPER, 0, BSGEN_E_MISSING, "/nonexistent/helper cannot be started"},
+               {BSGEN_COMPILE_AUTO, 5000, BSGEN_E_MISSING, "/nonexistent/helper cannot be started"},
+               {BSGEN_COMPILE_AUTO, 0, BSGEN_OK, ""}};
+  bsgen_device* device = NULL;
+  bsgen_layout* layout = small_layout();
+  CHECK_OK(bsgen_device_open("sim", &device));
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    options.compile_in = cases[i].where;
+    options.compile_timeout_ms = cases[i].timeout_ms;
+    CHECK_OK(bsgen_engine_create(&options, &engine));
+    bsgen_kernel* kernel = NULL;
+    const bsgen_status status = bsgen_engine_get_kernel(engine, layout, NULL, NULL, device, &kernel);
+    skip_without_nvrtc(status);
+    CHECK(status == cases[i].status && (status == BSGEN_OK || strstr(bsgen_last_error(), cases[i].message)));
+    bsgen_kernel_release(kernel);
+    bsgen_engine_release(engine);
+  }
+  bsgen_layout_release(layout);
+  bsgen_device_release(device);
+}
+
+/* On the driver of the tests, which offers an application's calls in this order. */
+static const char* test_driver = NULL;
+enum { kCtxSetCurrent, kCtxCreate, kCtxDestroy, kBeginCapture, kEndCapture, kInstantiate, kGraphLaunch, kGraphDestroy, kExecDestroy, kNumCalls };
+
+static void a_device_of_the_caller_s_context_refuses_a_miss_under_capture_and_keeps_it_good(void) {
+  driver = test_driver;
+  void* library = driver ? dlopen("libcuda.so.1", RTLD_NOW) : NULL;
+  CHECK(library != NULL);
+  void (*get_application)(void*) = NULL;
+  int (*find)(const char*, void**, int, uint64_t, int*) = NULL;
+  int (*init)(unsigned) = NULL;
+  *(void**)&get_application = dlsym(library, "fake_cuda_get_application");
+  *(void**)&find = dlsym(library, "cuGetProcAddress_v2");
+  *(void**)&init = dlsym(library, "cuInit");
+  int (*calls[kNumCalls])() = {NULL};
+  get_application(calls);
+  int (*stream_create)(void**, unsigned) = NULL;
+  int (*stream_destroy)(void*) = NULL;
+  CHECK(find("cuStreamCreate", (void**)&stream_create, 2000, 0, NULL) == 0 && find("cuStreamDestroy", (void**)&stream_destroy, 4000, 0, NULL) == 0);
+
+  bsgen_device* device = NULL;
+  bsgen_device_info info = {.struct_size = sizeof info};
+  CHECK(init(0) == 0);
+  CHECK_FAILS(bsgen_device_of_context(NULL, &device), BSGEN_E_DEVICE, "context");
+  CHECK_FAILS(bsgen_device_of_context(NULL, NULL), BSGEN_E_INVALID_ARGUMENT, "device is null");
+  void *context = NULL, *stream = NULL, *graph = NULL;
+  CHECK(calls[kCtxCreate](&context, 0u, 0) == 0);
+  CHECK(stream_create(&stream, 1) == 0);
+  CHECK_OK(bsgen_device_of_context(context, &device));
+  CHECK_OK(bsgen_device_get_info(device, &info));
+  CHECK(strcmp(info.name, "cuda:0") == 0 && info.ordinal == 0);
+
+  bsgen_engine* engine = engine_in_memory();
+  bsgen_layout* layout = small_layout();
+  bsgen_request* request = NULL;
+  bsgen_kernel* kernel = NULL;
+  CHECK_OK(bsgen_request_create(engine, layout, NULL, NULL, device, &request));
+  const bsgen_serving on_stream = {.struct_size = sizeof on_stream, .has_stream = 1, .stream = stream};
+  CHECK(calls[kBeginCapture](stream, 0) == 0);
+  CHECK_FAILS(bsgen_request_get_kernel(engine, request, &on_stream, &kernel), BSGEN_E_DEVICE, "the stream is being captured");
+  CHECK(calls[kEndCapture](stream, &graph) == 0 && graph != NULL && calls[kGraphDestroy](graph) == 0);
+  const bsgen_request* const all[] = {request};
+  const bsgen_status status = bsgen_engine_prewarm(engine, all, 1);
+  if (status == BSGEN_OK) {
+    CHECK(calls[kBeginCapture](stream, 0) == 0);
+    CHECK_OK(bsgen_request_get_kernel(engine, request, &on_stream, &kernel));
+    CHECK(calls[kEndCapture](stream, &graph) == 0 && calls[kGraphDestroy](graph) == 0);
+  }
+  bsgen_kernel_release(kernel);
+  bsgen_request_release(request);
+  bsgen_layout_release(layout);
+  bsgen_engine_release(engine);
+  bsgen_device_forget_stream(device, stream);
+  bsgen_device_release(device);
+  CHECK(stream_destroy(stream) == 0 && calls[kCtxDestroy](context) == 0);
+  skip_without_nvrtc(status);
+  CHECK_OK(status);
+}
+
 static const struct {
   const char* name;
   void (*run)(void);
@@ -399,15 +586,19 @@ static const struct {
     CLAIM(what_is_null_or_out_of_range_is_refused_by_name),
     CLAIM(it_works_with_neither_libcuda_nor_libnvrtc),
     CLAIM(a_bundle_serves_where_nothing_of_cuda_is_installed),
+    CLAIM(prewarmed_requests_are_resident_and_served_from_memory),
+    CLAIM(at_once_serves_the_kernel_of_the_class_until_the_one_asked_for_is_there),
+    CLAIM(compilers_run_where_the_options_say),
+    CLAIM(a_device_of_the_caller_s_context_refuses_a_miss_under_capture_and_keeps_it_good),
 };
 
 int main(int argc, char** argv) {
-  if (argc == 3) tool = argv[2];
+  if (argc == 4) tool = argv[2], test_driver = argv[3];
   for (size_t i = 0; i < sizeof kClaims / sizeof kClaims[0]; ++i)
     if (argc >= 2 && strcmp(argv[1], kClaims[i].name) == 0) {
       kClaims[i].run();
       return 0;
     }
-  fprintf(stderr, "usage: claims CLAIM [TOOL]\n");
+  fprintf(stderr, "usage: claims CLAIM [TOOL DRIVER]\n");
   return 2;
 }
