@@ -127,6 +127,7 @@ Expected<Environment> Environment::read() {
   environment.cache_bytes = *bytes;
   BSGEN_ASSIGN(environment.cache_trust_shared, parse_choice("BSGEN_CACHE_TRUST", get("BSGEN_CACHE_TRUST", "own"), "own", "shared"));
   environment.cache_server = get("BSGEN_CACHE_SERVER", "");
+  environment.cache_server_ca = get("BSGEN_CACHE_SERVER_CA", "");
   environment.cache_server_key = get("BSGEN_CACHE_SERVER_KEY", "");
   BSGEN_ASSIGN(environment.cache_server_read_only,
                parse_choice("BSGEN_CACHE_SERVER_MODE", get("BSGEN_CACHE_SERVER_MODE", "read-write"), "read-write", "read-only"));

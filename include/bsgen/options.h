@@ -40,7 +40,7 @@ struct Environment {
   std::vector<std::string> cache_read_only;
   std::uint64_t cache_bytes = 1ull << 30;
   bool cache_trust_shared = false;
-  std::string cache_server, cache_server_key;
+  std::string cache_server, cache_server_ca, cache_server_key;
   bool cache_server_read_only = false;
   std::string cuda_dir;
   std::string template_dir;

@@ -15,7 +15,7 @@ StoreOptions store_options(const Environment& environment, const std::string& di
   options.read_only_directories = environment.cache_read_only;
   options.trust = environment.cache_trust_shared ? Trust::kShared : Trust::kOwn;
   options.disk_bytes = environment.cache_bytes;
-  options.fleet = {environment.cache_server, environment.cache_server_key, environment.cache_server_read_only};
+  options.fleet = {environment.cache_server, environment.cache_server_key, environment.cache_server_read_only, environment.cache_server_ca};
   return options;
 }
 

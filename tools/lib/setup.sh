@@ -15,7 +15,7 @@ die() {
 build_packages=(g++ cmake ninja-build libfmt-dev libcli11-dev nlohmann-json3-dev libssl-dev libxxhash-dev zlib1g-dev catch2 python3)
 clang_packages=(clang-19 libclang-rt-19-dev llvm-19)
 cpu_packages=(llvm-19-dev)  # for the cpu device; everything else builds without it
-fleet_packages=(libhiredis-dev redis-server)  # for the cache's tier on a server (BSGEN_REDIS) and its tests
+fleet_packages=(libhiredis-dev redis-server openssl)  # for the cache's tier on a server (BSGEN_REDIS) and its tests
 pip_packages=(python3-pip ca-certificates)
 
 as_root() {

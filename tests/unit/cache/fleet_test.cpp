@@ -58,19 +58,50 @@ bool answers(int port) {
   return connected;
 }
 
+// Runs a program of the path; 0: there is none of the name.
+pid_t run_program(std::vector<std::string> words) {
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t child = 0;
+  return posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments.data(), environ) == 0 ? child : 0;
+}
+
+// A key and a certificate that nobody signed but itself, for one address.
+struct Certificate {
+  std::string key, file;
+  bool made = false;
+  Certificate(const CacheFolder& folder, const std::string& name, const std::string& address) : key(folder.str() + "/" + name + ".key"), file(folder.str() + "/" + name + ".pem") {
+    fs::create_directories(folder.path);
+    const pid_t child = run_program({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", file,
+                                     "-days", "2", "-subj", "/CN=bsgen test", "-addext", "subjectAltName=IP:" + address});
+    int state = 1;
+    if (child) waitpid(child, &state, 0);
+    made = state == 0;
+  }
+};
+
 struct Server {
   CacheFolder folder;
   int port = free_port();
   pid_t child = 0;
-  Server() {
+  bool tls;
+  explicit Server(const Certificate* shown = nullptr) : tls(shown != nullptr) {
     fs::create_directories(folder.path);
-    const std::string text = std::to_string(port), dir = folder.str(), log = dir + "/log";
+    std::vector<std::string> words = {"", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder.str(), "--logfile", folder.str() + "/log"};
+    if (shown)
+      words.insert(words.end(), {"--port", "0", "--tls-port", std::to_string(port), "--tls-cert-file", shown->file, "--tls-key-file", shown->key,
+                                 "--tls-ca-cert-file", shown->file, "--tls-auth-clients", "no"});
+    else
+      words.insert(words.end(), {"--port", std::to_string(port)});
     for (const char* program : {"redis-server", "valkey-server"}) {
-      const char* arguments[] = {program, "--port", text.c_str(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir.c_str(), "--logfile", log.c_str(), nullptr};
-      if (posix_spawnp(&child, program, nullptr, nullptr, const_cast<char**>(arguments), environ) == 0) break;
-      child = 0;
+      words[0] = program;
+      if ((child = run_program(words))) break;
     }
-    for (int i = 0; child && i < 500 && !answers(port); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; child && i < 500 && !answers(port); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      if (waitpid(child, nullptr, WNOHANG) == child) child = 0;  // it knows no TLS, say
+    }
   }
   ~Server() { stop(); }
   void stop() {
@@ -78,7 +109,7 @@ struct Server {
     if (child) waitpid(child, nullptr, 0);
     child = 0;
   }
-  std::string url() const { return "redis://127.0.0.1:" + std::to_string(port); }
+  std::string url() const { return std::string(tls ? "rediss" : "redis") + "://127.0.0.1:" + std::to_string(port); }
   // A command of words without blanks, as redis-cli would send it; its answer.
   std::string command(const std::string& line) const {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -107,14 +138,20 @@ struct Machine {  // one of the fleet: a cache folder of its own
   CacheFolder folder;
   Log log;
   KernelStore store;
-  Machine(const std::string& url, const std::string& secret, bool read_only = false)
-      : store({.memory = false, .directory = folder.str(), .fleet = {url, secret, read_only}, .logger = log.logger()}) {}
+  Machine(const std::string& url, const std::string& secret, bool read_only = false, const std::string& ca_file = "")
+      : store({.memory = false, .directory = folder.str(), .fleet = {url, secret, read_only, ca_file}, .logger = log.logger()}) {}
   KernelOrigin ask(int n) {
     const auto result = store.get(make_key(n), make_about(), [n]() -> Expected<KernelImage> { return make_image(n); });
     REQUIRE(result);
     CHECK(*result->image == make_image(n));
     return result->origin;
   }
+};
+
+struct Lone {  // the only one of its fleet
+  CacheFolder keys;
+  Machine machine;
+  explicit Lone(const std::string& url) : machine(url, secret_file(keys)) {}
 };
 
 }  // namespace
@@ -174,8 +211,8 @@ TEST_CASE("a_value_without_the_fleet_s_secret_is_refused_once_and_for_all") {
 
 TEST_CASE("a_server_that_dies_costs_one_warning_and_no_signal") {
   BSGEN_NEED_SERVER(server);
-  const CacheFolder keys;
-  Machine machine(server.url(), secret_file(keys));
+  Lone lone(server.url());
+  Machine& machine = lone.machine;
   CHECK(machine.ask(1) == KernelOrigin::kCompiled);
   server.stop();
   for (int n = 2; n < 5; ++n) CHECK(machine.ask(n) == KernelOrigin::kCompiled);
@@ -184,8 +221,8 @@ TEST_CASE("a_server_that_dies_costs_one_warning_and_no_signal") {
 
 TEST_CASE("a_child_of_fork_speaks_through_a_connection_of_its_own") {
   BSGEN_NEED_SERVER(server);
-  const CacheFolder keys;
-  Machine machine(server.url(), secret_file(keys));
+  Lone lone(server.url());
+  Machine& machine = lone.machine;
   CHECK(machine.ask(1) == KernelOrigin::kCompiled);
   const pid_t child = fork();
   if (child == 0) {
@@ -202,10 +239,10 @@ TEST_CASE("a_child_of_fork_speaks_through_a_connection_of_its_own") {
 
 TEST_CASE("a_server_that_is_not_there_or_never_answers_is_given_up_within_its_budget") {
   if (!why_no_fleet_cache().empty()) BSGEN_SKIP(why_no_fleet_cache());
-  const CacheFolder keys;
   const SilentServer silent;
-  for (const int port : {free_port(), silent.port}) {
-    Machine machine("redis://127.0.0.1:" + std::to_string(port), secret_file(keys));
+  for (const auto& [scheme, port] : {std::pair("redis", free_port()), std::pair("redis", silent.port), std::pair("rediss", silent.port)}) {
+    Lone lone(std::string(scheme) + "://127.0.0.1:" + std::to_string(port));
+    Machine& machine = lone.machine;
     const auto begin = std::chrono::steady_clock::now();
     for (int n = 1; n < 4; ++n) CHECK(machine.ask(n) == KernelOrigin::kCompiled);
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(2500));
@@ -232,8 +269,54 @@ TEST_CASE("the_tier_of_a_fleet_stays_off_without_a_secret_of_its_own") {
   CHECK(why(url, keys.str() + "/none") == "its secret " + keys.str() + "/none cannot be read: No such file or directory");
   CHECK(why(url, open) == "its secret " + open + " is open to others (chmod 600)");
   CHECK(why(url, brief) == "its secret " + brief + " has 31 bytes, fewer than 32");
-  CHECK(why("127.0.0.1:6379", open) == "it is not of the form redis://HOST:PORT");
-  CHECK(why("redis://127.0.0.1:0", open) == "it is not of the form redis://HOST:PORT");
+  for (const std::string wrong : {"127.0.0.1:6379", "redis://127.0.0.1:0", "redis://127.0.0.1", "rediss://:1", "http://127.0.0.1:1", "redis://127.0.0.1:1x"})
+    CHECK(why(wrong, open) == "it is not of the form redis://HOST:PORT or rediss://HOST:PORT");
+}
+
+TEST_CASE("a_fleet_that_speaks_tls_shares_kernels_with_the_server_that_its_certificate_vouches_for") {
+  if (!why_no_fleet_cache().empty()) BSGEN_SKIP(why_no_fleet_cache());
+  const CacheFolder keys;
+  const std::string secret = secret_file(keys);
+  const Certificate right(keys, "right", "127.0.0.1"), stranger(keys, "stranger", "127.0.0.1"), elsewhere(keys, "elsewhere", "127.0.0.2");
+  if (!right.made || !stranger.made || !elsewhere.made) BSGEN_SKIP("the openssl command is not installed");
+  Server server(&right);
+  if (!server.child) BSGEN_SKIP("no redis-server or valkey-server that speaks TLS is installed");
+  {
+    Machine first(server.url(), secret, false, right.file), second(server.url(), secret, true, right.file);
+    CHECK(first.ask(1) == KernelOrigin::kCompiled);
+    CHECK(second.ask(1) == KernelOrigin::kDisk);
+    CHECK(second.store.counts().hits_shared == 1);
+    CHECK(first.store.get(make_key(2), {}, []() -> Expected<KernelImage> {
+      KernelImage large = make_image(2);
+      large.cubin.resize(3 << 20, std::byte{7});  // more than a socket or a record of TLS takes at once
+      return large;
+    }).ok());
+    const auto large = second.store.get(make_key(2), {}, []() -> Expected<KernelImage> { return Status(ErrorCode::kInternal, "not on the server"); });
+    REQUIRE(large);
+    CHECK(large->image->cubin.size() == 3 << 20);
+    CHECK((first.log.lines.empty() && second.log.lines.empty()));
+  }
+  const auto refused = [&](const std::string& url, const std::string& ca_file) {
+    Machine machine(url, secret, false, ca_file);
+    for (const int n : {1, 2}) CHECK(machine.ask(n) == KernelOrigin::kCompiled);
+    CHECK(machine.store.counts().hits_shared == 0);
+    REQUIRE(machine.log.lines.size() == 1);
+    const std::string begin = "cache: the server " + url + " is not used: TLS: ", end = "; kernels come from this machine alone";
+    const std::string& line = machine.log.lines[0];
+    INFO(line);
+    REQUIRE((line.starts_with(begin) && line.ends_with(end)));
+    return line.substr(begin.size(), line.size() - begin.size() - end.size());
+  };
+  CHECK(refused(server.url(), stranger.file).starts_with("its certificate is refused: self"));
+  CHECK(refused(server.url(), "").starts_with("its certificate is refused: self"));  // nor does the system vouch for it
+  CHECK(refused(server.url(), keys.str() + "/none") == keys.str() + "/none holds no certificates");
+  Server other(&elsewhere);
+  CHECK(refused(other.url(), elsewhere.file) == "its certificate is refused: IP address mismatch");
+  Server plain;
+  CHECK(refused("rediss" + plain.url().substr(5), right.file) != "");
+  Machine without_tls("redis" + server.url().substr(6), secret);
+  CHECK(without_tls.ask(1) == KernelOrigin::kCompiled);
+  CHECK(without_tls.log.lines.size() == 1);
 }
 
 TEST_CASE("a_build_without_hiredis_says_so_where_a_server_is_named") {
