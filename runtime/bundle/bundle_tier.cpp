@@ -24,30 +24,28 @@ Expected<std::optional<BundledKernel>> BundleTier::find(const Layout& layout, co
   // Who brings templates of his own wants them compiled.
   if (!bundle_ || !options.template_dir.empty()) return std::optional<BundledKernel>();
   BSGEN_ASSIGN(std::string request, request_bytes({layout.hash(), problem, options, arch}));
-  std::optional<std::size_t> place = bundle_->find(request);
-  if (!place && fit == BundleFit::kRunsOn) {
-    std::vector<Arch> others;
+  std::vector<Arch> candidates = {arch};
+  if (fit == BundleFit::kRunsOn)
     for (const Arch& other : bundle_->architectures())
-      if (!(other == arch) && cuda::cubin_fits(other, arch)) others.push_back(other);
-    std::sort(others.begin(), others.end(), [](const Arch& a, const Arch& b) { return std::pair(a.number, a.suffix) > std::pair(b.number, b.suffix); });
-    for (std::size_t i = 0; i < others.size() && !place; ++i) {
-      set_arch(request, others[i]);
-      place = bundle_->find(request);
+      if (!(other == arch) && cuda::cubin_fits(other, arch)) candidates.push_back(other);
+  std::sort(candidates.begin() + 1, candidates.end(), [](const Arch& a, const Arch& b) { return std::pair(a.number, a.suffix) > std::pair(b.number, b.suffix); });
+  for (const Arch& candidate : candidates) {
+    set_arch(request, candidate);
+    const auto place = bundle_->find(request);
+    if (!place) continue;
+    auto kernel = bundle_->load(*place);
+    Status wrong = kernel.status();
+    if (kernel && !(kernel->plan.layout_hash == layout.hash()))
+      wrong = Status(ErrorCode::kCheckFailed, fmt::format("bundle: {}: the kernel of \"{}\" is for another layout; make it anew with bsgen bundle", path_,
+                                                          bundle_->line(*place)));
+    if (wrong.ok()) {
+      if (kernel->plan.shared_bytes <= arch.max_shared_bytes()) return std::optional(*std::move(kernel));
+      continue;  // another chip's plan may ask for more shared memory than this one has
     }
+    if (!jit_) return wrong;
+    if (logger_ && !warned_.exchange(true)) logger_(LogLevel::kWarning, wrong.message() + "; it is compiled instead");
+    break;
   }
-  if (!place) return std::optional<BundledKernel>();
-  auto kernel = bundle_->load(*place);
-  Status wrong = kernel.status();
-  if (kernel && !(kernel->plan.layout_hash == layout.hash()))
-    wrong = Status(ErrorCode::kCheckFailed, fmt::format("bundle: {}: the kernel of \"{}\" is for another layout; make it anew with bsgen bundle", path_,
-                                                        bundle_->line(*place)));
-  if (wrong.ok()) {
-    // An older chip's plan may ask for more shared memory than this one has.
-    if (kernel->plan.shared_bytes > arch.max_shared_bytes()) return std::optional<BundledKernel>();
-    return std::optional(*std::move(kernel));
-  }
-  if (!jit_) return wrong;
-  if (logger_ && !warned_.exchange(true)) logger_(LogLevel::kWarning, wrong.message() + "; it is compiled instead");
   return std::optional<BundledKernel>();
 }
 
