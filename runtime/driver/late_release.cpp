@@ -102,7 +102,7 @@ bool LateRelease::forgotten_passed(bool wait) {
 
 void LateRelease::give_back(Item& item) {
   for (const CUevent event : item.events) api_.cuEventDestroy(event);
-  if (item.library) api_.cuLibraryUnload(item.library);
+  if (item.code) api_.cuLibraryUnload(item.code);
   if (item.address) api_.cuMemFree(item.address);
 }
 

@@ -29,7 +29,7 @@ class LateRelease {
   void forget(CUstream stream);
 
   // Any thread; needs no current context. Gives back at once what nothing can be using any more.
-  void unload(CUlibrary library) { release({.library = library}); }
+  void unload(CUlibrary code) { release({.code = code}); }
   void free(CUdeviceptr address) { release({.address = address}); }
 
   // Gives back what has become free. The context is current.
@@ -39,7 +39,7 @@ class LateRelease {
 
  private:
   struct Item {
-    CUlibrary library = nullptr;
+    CUlibrary code = nullptr;
     CUdeviceptr address = 0;
     bool marked = false;  // events stand for all work that was launched before
     std::vector<CUevent> events{};
