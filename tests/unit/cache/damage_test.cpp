@@ -44,6 +44,7 @@ void flip_bits(std::size_t step) {
     REQUIRE(heals(folder, bytes) == "");
     bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
   }
+  std::printf("%zu flipped bits of %zu: all noticed, told and healed\n", (bytes.size() * 8 + step - 1) / step, bytes.size() * 8);
 }
 
 void truncate(std::size_t step) {
@@ -53,6 +54,7 @@ void truncate(std::size_t step) {
     CAPTURE(size);
     REQUIRE(heals(folder, bytes.substr(0, size)) == "");
   }
+  std::printf("%zu lengths of %zu: all noticed, told and healed\n", (bytes.size() + step - 1) / step, bytes.size());
 }
 
 }  // namespace

@@ -1,22 +1,12 @@
 // The engine on the driver's interface: captures, several GPUs.
 #include "bsgen/engine.h"
-#include "compiler/nvrtc/compile.h"
 #include "runtime/launch/loaded_kernel.h"
+#include "tests/unit/cache/engine_fixture.h"
 #include "tests/unit/driver/driver_fixture.h"
 
 namespace bsgen {
-namespace {
 
-Layout small_layout() { return *Layout::from_bits({1, 1, 0, 1}, 2, 2, {32, 32}); }
-
-bool have_nvrtc() {
-  const auto environment = Environment::read();
-  return nvrtc::open_toolchain(environment ? environment->cuda_dir : "").ok();
-}
-#define BSGEN_NEED_NVRTC() \
-  if (!have_nvrtc()) BSGEN_SKIP("NVRTC not found")
-
-}  // namespace
+using test::small_layout;
 
 TEST_CASE("a_miss_while_capturing_is_refused_and_leaves_the_capture_good") {
   BSGEN_NEED_NVRTC();

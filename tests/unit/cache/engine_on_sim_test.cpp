@@ -3,10 +3,9 @@
 #include <thread>
 
 #include "bsgen/engine.h"
-#include "compiler/nvrtc/compile.h"
 #include "runtime/launch/loaded_kernel.h"
 #include "runtime/verify/execution.h"
-#include "tests/support/catch.h"
+#include "tests/unit/cache/engine_fixture.h"
 
 namespace bsgen {
 namespace {
@@ -27,8 +26,7 @@ std::vector<std::byte> run(const Kernel& kernel, const std::shared_ptr<Device>& 
 }  // namespace
 
 TEST_CASE("the_kernel_served_at_once_and_the_one_that_was_asked_for_compute_the_same_bits") {
-  const auto environment = Environment::read();
-  if (!nvrtc::open_toolchain(environment ? environment->cuda_dir : "").ok()) BSGEN_SKIP("NVRTC not found");
+  BSGEN_NEED_NVRTC();
   Engine engine({.disk_cache = false});
   const auto device = *Device::open("sim");
   const Layout layout = *read_mask("random:4x6:density=0.4,seed=3", {});

@@ -3,12 +3,14 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <fstream>
 #include <thread>
 
-#include "compiler/nvrtc/compile.h"
 #include "runtime/cache/cached_compile.h"
 #include "runtime/launch/loaded_kernel.h"
+#include "tests/support/rounds.h"
 #include "tests/unit/cache/cache_fixture.h"
+#include "tests/unit/cache/engine_fixture.h"
 
 using namespace bsgen;
 using namespace bsgen::test;
@@ -52,9 +54,6 @@ class NoteDevice : public Device {
   DeviceInfo info_;
 };
 
-Layout small_layout() {
-  return *Layout::from_bits({1, 1, 0, 1}, 2, 2, {32, 32});
-}
 Layout other_layout() {
   return *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32});
 }  // of the same class
@@ -63,13 +62,6 @@ CompileOptions table() {
   options.tier = Tier::kTable;
   return options;
 }
-bool have_nvrtc() {
-  const auto environment = Environment::read();
-  return nvrtc::open_toolchain(environment ? environment->cuda_dir : "").ok();
-}
-#define BSGEN_NEED_NVRTC() \
-  if (!have_nvrtc()) BSGEN_SKIP("NVRTC not found")
-
 }  // namespace
 
 TEST_CASE("an_engine_s_kernel_comes_from_the_compiler_then_memory_then_disk") {
@@ -388,4 +380,32 @@ TEST_CASE("a_hundred_kernels_pass_through_an_engine_that_holds_four") {
     REQUIRE(kernel);
   }
   CHECK(NoteDevice::functions <= 4);
+}
+
+// A new layout each time, as a training run that prunes asks for.
+TEST_CASE("a_hundred_thousand_layouts_leave_the_process_no_larger_than_ten_thousand", "[.full]") {
+  BSGEN_NEED_NVRTC();
+  const auto resident_kib = [] {
+    std::size_t all = 0, resident = 0;
+    std::ifstream("/proc/self/statm") >> all >> resident;
+    return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) / 1024;
+  };
+  const auto device = std::make_shared<NoteDevice>();
+  EngineOptions options;
+  options.disk_cache = false;
+  options.memory_entries = 256;
+  Engine engine(options);
+  std::size_t early = 0;
+  Rounds rounds(100'000);
+  while (rounds.next()) {
+    std::vector<std::uint8_t> bits(36);
+    for (int i = 0; i < 36; ++i) bits[static_cast<std::size_t>(i)] = i < 17 ? rounds.begun() >> i & 1 : i % 7 == 0;
+    REQUIRE(engine.kernel(*Layout::from_bits(bits, 6, 6, {32, 32}), {}, device, table()));
+    if (rounds.begun() <= 10'000) early = resident_kib();
+  }
+  const std::size_t late = resident_kib();
+  std::printf("%d layouts, %llu compiles: %zu KiB resident after the first 10000, %zu at the end\n", rounds.begun(),
+              static_cast<unsigned long long>(engine.stats().compiles), early, late);
+  CHECK(NoteDevice::functions <= 256);
+  CHECK(late < early + 2048);
 }

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "runtime/cache/failpoint.h"
+#include "tests/support/rounds.h"
 #include "tests/unit/cache/fault_scenario.h"
 
 using namespace bsgen;
@@ -34,15 +35,16 @@ int killed_at(const CacheFolder& folder, Failpoint point, int nth, bool nameless
   return WEXITSTATUS(state) == 0 ? 0 : -1;
 }
 
-void kill_everywhere(int rounds) {
+void kill_everywhere(int most_rounds) {
   constexpr int kPoints = static_cast<int>(Failpoint::kNumFailpoints);
   std::set<int> reached;
   int deaths = 0;
-  for (int round = 0; round < rounds; ++round)
+  Rounds rounds(most_rounds);
+  while (rounds.next())
     for (const bool nameless : {true, false})
       for (int point = 0; point < kPoints; ++point)
         for (int nth = 1; nth <= 3; ++nth) {
-          CAPTURE(round, nameless, point, nth);
+          CAPTURE(rounds.begun(), nameless, point, nth);
           const CacheFolder folder;
           set_scene(folder);
           const int killed = killed_at(folder, static_cast<Failpoint>(point), nth, nameless);
@@ -53,7 +55,7 @@ void kill_everywhere(int rounds) {
           ++deaths;
         }
   CHECK(reached.size() == kPoints);
-  std::printf("%d processes killed at %d failpoints: 0 bad loads, 0 keys lost\n", deaths, kPoints);
+  std::printf("%d processes killed at %d failpoints in %d rounds: 0 bad loads, 0 keys lost\n", deaths, kPoints, rounds.begun());
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "tests/support/rounds.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 using namespace bsgen;
@@ -63,15 +64,16 @@ void run(const CacheFolder& folder, const Race& race, Shared& shared) {
   }
 }
 
-void race(const Race& how, int rounds, int most_compiles) {
+void race(const Race& how, int most_rounds, int most_compiles) {
   int compiles = 0;
-  for (int round = 0; round < rounds; ++round) {
+  Rounds rounds(most_rounds);
+  while (rounds.next()) {
     const CacheFolder folder;
     void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     REQUIRE(memory != MAP_FAILED);
     Shared& shared = *new (memory) Shared;
     run(folder, how, shared);
-    CAPTURE(round);
+    CAPTURE(rounds.begun());
     CHECK(shared.wrong == 0);
     for (const auto& count : shared.compiles) {
       CHECK(count >= 1);
@@ -82,7 +84,7 @@ void race(const Race& how, int rounds, int most_compiles) {
     for (int n = 0; n < kKeys; ++n)
       CHECK(read_file(folder.entry(make_key(n))) == write_entry({make_key(n).record, make_image(n), make_about()}));
   }
-  std::printf("%d rounds of %d processes x %d threads over %d keys: %d compiles\n", rounds, how.processes, how.threads, kKeys, compiles);
+  std::printf("%d rounds of %d processes x %d threads over %d keys: %d compiles\n", rounds.begun(), how.processes, how.threads, kKeys, compiles);
 }
 
 }  // namespace
