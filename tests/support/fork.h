@@ -6,20 +6,10 @@
 #include <unistd.h>
 
 #include "tests/support/catch.h"
+#include "tests/support/sanitizers.h"
 
-// The thread sanitizer does not follow a fork of a process with threads.
-#if defined(__SANITIZE_THREAD__)
-#define BSGEN_FORK_IS_FOLLOWED 0
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define BSGEN_FORK_IS_FOLLOWED 0
-#endif
-#endif
-#ifndef BSGEN_FORK_IS_FOLLOWED
-#define BSGEN_FORK_IS_FOLLOWED 1
-#endif
 #define BSGEN_NEED_FORK() \
-  if (!BSGEN_FORK_IS_FOLLOWED) BSGEN_SKIP("the thread sanitizer does not follow a fork of a process with threads")
+  if (bsgen::test::kThreadSanitizer) BSGEN_SKIP("the thread sanitizer does not follow a fork of a process with threads")
 
 namespace bsgen::test {
 

@@ -537,7 +537,7 @@ static void a_device_of_the_caller_s_context_refuses_a_miss_under_capture_and_ke
   bsgen_device* device = NULL;
   bsgen_device_info info = {.struct_size = sizeof info};
   CHECK(init(0) == 0);
-  CHECK_FAILS(bsgen_device_of_context(NULL, &device), BSGEN_E_DEVICE, "context");
+  CHECK_FAILS(bsgen_device_of_context(NULL, &device), BSGEN_E_INVALID_ARGUMENT, "no context is current in this thread");
   CHECK_FAILS(bsgen_device_of_context(NULL, NULL), BSGEN_E_INVALID_ARGUMENT, "device is null");
   void *context = NULL, *stream = NULL, *graph = NULL;
   CHECK(calls[kCtxCreate](&context, 0u, 0) == 0);

@@ -312,8 +312,6 @@ TEST_CASE("a_fleet_that_speaks_tls_shares_kernels_with_the_server_that_its_certi
   CHECK(refused(server.url(), keys.str() + "/none") == keys.str() + "/none holds no certificates");
   Server other(&elsewhere);
   CHECK(refused(other.url(), elsewhere.file) == "its certificate is refused: IP address mismatch");
-  Server plain;
-  CHECK(refused("rediss" + plain.url().substr(5), right.file) != "");
   Machine without_tls("redis" + server.url().substr(6), secret);
   CHECK(without_tls.ask(1) == KernelOrigin::kCompiled);
   CHECK(without_tls.log.lines.size() == 1);

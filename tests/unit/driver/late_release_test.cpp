@@ -169,3 +169,5 @@ TEST_CASE("the_end_of_a_device_waits_for_what_was_let_go") {
   }
   require_nothing_left();
 }
+
+}  // namespace bsgen::cuda
