@@ -45,7 +45,7 @@ class FleetCache {
   WarnOnce warn_;
   ForkSafeMutex mutex_;
   bool off_ = false;
-  std::unique_ptr<FleetConnection> connection_;
+  std::shared_ptr<FleetConnection> connection_;  // shared_ptr: a build without hiredis has no destructor of it
 };
 
 // Why there is no such tier in this build; empty where there is.
