@@ -54,6 +54,17 @@ TEST_CASE("plain_accesses_of_shared_memory_race_with_atomic_ones_that_nothing_or
   }
 }
 
+TEST_CASE("each_warps_atomics_are_kept_until_they_are_known") {
+  const std::string zero = "@!%p1 st.shared.u32 [%r2], 0; bar.sync 0;\n";
+  // Both warps update the word; the later one knows its own update only.
+  const Launched unknown = run(zero + "red.shared.add.u32 [%r2], 1;\n@%p3 ld.shared.u32 %r5, [%r2];\n", {.threads = 64});
+  REQUIRE(unknown.find("shared_race") != nullptr);
+  // An update that releases is itself released: who has acquired it may write the word.
+  const Launched released = run(zero + "@%p2 red.release.cta.shared.add.u32 [%r2], 1;\n@!%p2 ld.acquire.cta.shared.u32 %r5, [%r2];\n@%p3 st.shared.u32 [%r2], 7;\n", {.threads = 64});
+  INFO(released.status.message());
+  CHECK(released.report.diagnostics.empty());
+}
+
 TEST_CASE("a_cp_async_beside_mbarriers_is_read_behind_its_own_wait_only") {
   const auto copies = [](int waited, const std::string& read) {
     return kBarrier + "cp.async.cg.shared.global [%r2], [%rd1], 16; cp.async.commit_group;\ncp.async.cg.shared.global [%r2+16], [%rd1], 16; cp.async.commit_group; cp.async.wait_group " + std::to_string(waited) +
