@@ -7,6 +7,7 @@
 
 #include "bsgen/cpu.h"
 #include "bsgen/engine.h"
+#include "runtime/cache/native.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/launch/loaded_kernel.h"
 #include "runtime/verify/execution.h"
@@ -154,6 +155,21 @@ TEST_CASE("the_engine_compiles_once_and_a_second_one_loads_the_object_from_disk"
   // Code for other instructions is another kernel.
   const auto portable = *open_cpu({.threads = 1, .parallel_for = {}, .instructions = "portable"});
   if (portable->info().model != device->info().model) CHECK(origin_of(second, portable) == KernelOrigin::kCompiled);
+}
+
+TEST_CASE("the_key_of_stored_code_names_the_compiler_and_all_that_the_code_depends_on") {
+  NEEDS_CPU();
+  const auto device = *open_cpu();
+  const auto prepared = runtime::prepare_native(mask(), {.op = Op::kFprop, .dtype = DType::kFp32}, *device, {});
+  REQUIRE(prepared.ok());
+  const auto field = [&](std::string_view label) {
+    const std::string* found = prepared->key.record.find(label);
+    return found ? *found : std::string();
+  };
+  CHECK(field("compiler") == dynamic_cast<const cpu::CpuDevice&>(*device).compiler());
+  CHECK(field("compiler").find("LLVM ") == 0);
+  CHECK(field("cpu plan") == prepared->plan.code_key());
+  for (const char* label : {"bsgen", "emitter"}) CHECK(!field(label).empty());
 }
 
 // What another process compiled is loaded by one that never compiles anything.
