@@ -1,4 +1,6 @@
 // Code and memory that are let go while streams still run: given back after the last of them, and never before.
+#include <algorithm>
+
 #include "tests/unit/driver/driver_fixture.h"
 
 namespace bsgen::cuda {
@@ -109,6 +111,22 @@ TEST_CASE("an_event_that_the_driver_has_not_is_asked_for_again_later") {
       }
       require_nothing_left();
     }
+}
+
+// The handle of the per-thread stream means another stream in the thread that lets go; the legacy one is in order with all of them.
+TEST_CASE("what_was_launched_on_a_per_thread_stream_is_told_by_the_legacy_one") {
+  {
+    Application app(0);
+    app.launch(reinterpret_cast<CUstream>(2));
+    app.launch(reinterpret_cast<CUstream>(1));
+    fake_cuda_clear_calls();
+    app.function.reset();
+    const std::vector<std::string> calls = call_names();
+    CHECK(std::count(calls.begin(), calls.end(), "cuEventRecord") == 2);  // on it and on the device's own
+    REQUIRE_OK(app.device->synchronize(reinterpret_cast<CUstream>(1)));
+    CHECK(fake_cuda_live().libraries == 0);
+  }
+  require_nothing_left();
 }
 
 TEST_CASE("a_stream_that_leaves_no_event_behind_is_waited_for_when_it_is_forgotten") {
