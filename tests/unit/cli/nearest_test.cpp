@@ -1,3 +1,4 @@
+#include "compiler/support/nearest.h"
 #include "tests/support/catch.h"
 #include "tools/bsgen/command_line.h"
 
@@ -18,6 +19,13 @@ TEST_CASE("a_slip_of_the_finger_finds_the_verb") {
 TEST_CASE("a_word_that_begins_as_the_text_does_is_nearest") {
   CHECK(nearest("--plan-t", {"--tier", "--plan", "--plan-tokens"}) == "--plan-tokens");
   CHECK(nearest("doc", kVerbs) == "doctor");
+}
+
+TEST_CASE("edits_are_counted_as_people_make_them") {
+  CHECK(edit_distance("kitten", "sitting") == 3);
+  CHECK(edit_distance("cuasal", "causal") == 1);  // neighbours that changed places
+  CHECK(edit_distance("", "abc") == 3);
+  CHECK(edit_distance(std::string(1 << 20, 'a'), "a") == 63);  // what a stranger types is not bounded, the work is
 }
 
 TEST_CASE("something_is_named_however_far_it_is") {
