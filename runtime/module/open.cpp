@@ -12,7 +12,7 @@
 namespace bsgen {
 namespace {
 
-constexpr const char* kNames = "auto, sim, sim:sm_NN, cpu, cpu:avx2, cpu:portable, cuda, cuda:N";
+constexpr const char* kNames = "auto, sim, sim:sm_NN, cpu, cpu:avx512, cpu:avx2, cpu:portable, cuda, cuda:N";
 
 Expected<std::shared_ptr<Device>> open_sim(const Arch& arch) {
   return std::shared_ptr<Device>(sim::SimDevice::create({.arch = arch}));

@@ -294,7 +294,7 @@ void add_compile(CLI::App& app, Action& action) {
       ->type_name("WHAT")
       ->group("Output");
   verb->add_option("--device", arguments->device,
-                   "cpu, cpu:avx2 or cpu:portable: --emit plan, llvm or asm of the kernel for this "
+                   "cpu, cpu:avx512, cpu:avx2 or cpu:portable: --emit plan, llvm or asm of the kernel for this "
                    "processor")
       ->type_name("DEVICE")
       ->group("Plan");

@@ -22,7 +22,7 @@ struct Native {
 Expected<Native> plan_natively(const PlanRequest& request, const std::string& name) {
   BSGEN_ASSIGN(std::shared_ptr<Device> device, Device::open(name));
   if (device->info().kind != "cpu")
-    return Status(ErrorCode::kInvalidArgument, fmt::format("cpu: {} is a device of kind {}; --device cpu, cpu:avx2 or cpu:portable has these stages", name, device->info().kind));
+    return Status(ErrorCode::kInvalidArgument, fmt::format("cpu: {} is a device of kind {}; --device cpu, cpu:avx512, cpu:avx2 or cpu:portable has these stages", name, device->info().kind));
   BSGEN_ASSIGN(cpu::CpuPlan plan, runtime::plan_for_cpu(*device, request.layout, request.problem, request.options));
   return Native{std::move(device), std::move(plan)};
 }

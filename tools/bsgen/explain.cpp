@@ -138,7 +138,7 @@ void add_explain(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<ExplainArguments>();
   add_plan_arguments(*verb, arguments->plan);
   verb->add_option("--device", arguments->device,
-                   "cpu, cpu:avx2 or cpu:portable: the plan for this processor instead of a GPU")
+                   "cpu, cpu:avx512, cpu:avx2 or cpu:portable: the plan for this processor instead of a GPU")
       ->type_name("DEVICE")
       ->group("Plan");
   verb->footer(

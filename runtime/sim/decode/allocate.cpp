@@ -7,6 +7,7 @@
 
 #include "runtime/sim/decode/blocks.h"
 #include "runtime/sim/decode/decoder.h"
+#include "runtime/sim/exec/undefined_registers.h"
 
 namespace bsgen::sim::decoding {
 namespace {
@@ -58,6 +59,7 @@ class Allocator {
     for (const Life& life : lives)
       if (live_in.test(0, life.value)) program_.undefined_at_entry.push_back({offset_[life.value], bytes_of(draft_.values[life.value].width)});
     patch();
+    watch(live_in);
   }
 
  private:
@@ -121,10 +123,33 @@ class Allocator {
       for (std::uint32_t op = blocks[b].first; op < blocks[b].last; ++op) {
         std::uint32_t bad = ~0u;
         each_reference(op, [&](const Reference& r) { if (!r.is_definition && !r.may_be_undefined && !work.test(0, r.value) && bad == ~0u) bad = r.value; });
+        if (bad != ~0u) reported_.push_back(bad);
         if (bad != ~0u)
           program_.findings.push_back({op, fmt::format("register {} is read and nothing wrote it", function_.registers[bad].full_name())});
         each_reference(op, [&](const Reference& r) { if (r.is_definition) work.set(0, r.value); });
       }
+    }
+  }
+
+  // What is live at the entry and not known to be wrong on every path.
+  void watch(const Bits& live_in) {
+    UndefinedTable& table = program_.undefined;
+    std::vector<std::uint32_t> index(draft_.values.size(), ~0u);
+    live_in.each(0, [&](std::uint32_t value) {
+      if (value >= function_.registers.size() || std::find(reported_.begin(), reported_.end(), value) != reported_.end()) return;
+      index[value] = static_cast<std::uint32_t>(table.names.size());
+      table.names.push_back(function_.registers[value].full_name());
+    });
+    if (table.names.empty()) return;
+    for (Op& op : program_.ops) {
+      if (op.kind != OpKind::kPlain && op.kind != OpKind::kWait) continue;
+      std::vector<UndefinedTable::Mention> mentions;
+      each_reference(op.index, [&](const Reference& r) {
+        if (index[r.value] != ~0u && (r.is_definition || !r.may_be_undefined)) mentions.push_back({index[r.value], r.is_definition});
+      });
+      if (mentions.empty()) continue;
+      table.watched.push_back({op, std::move(mentions)});
+      op.handler = &undefined_watched;
     }
   }
 
@@ -215,6 +240,7 @@ class Allocator {
   const ptx::Function& function_;
   std::vector<std::uint32_t> first_reference_;
   std::vector<std::uint32_t> offset_;
+  std::vector<std::uint32_t> reported_;  // values that are undefined on every path
 };
 
 }  // namespace

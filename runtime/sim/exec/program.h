@@ -55,6 +55,14 @@ struct Op {
   std::uint8_t member_slot = 0;
 };
 
+// Registers that some path reads before it writes them; only running the kernel shows whether a lane takes it (undefined_registers.h).
+struct UndefinedTable {
+  struct Mention { std::uint32_t index; bool is_written; };  // into `names`
+  struct Watched { Op op; std::vector<Mention> mentions; };  // the op as it was before undefined_watched became its handler
+  std::vector<std::string> names;
+  std::vector<Watched> watched;                              // in order of op
+};
+
 struct Program {
   std::string entry;
   std::vector<Op> ops;                         // the last one is an exit, so that every program counter is valid
@@ -69,6 +77,7 @@ struct Program {
   std::vector<Constant> constants;             // broadcast once into each warp's register file
   struct Undefined { std::uint32_t offset, bytes; };
   std::vector<Undefined> undefined_at_entry;   // read on some path before it is written: zeroed at the start of each cta
+  UndefinedTable undefined;                    // those of them that are looked after while the kernel runs
   struct Finding { std::uint32_t op; std::string text; };
   WgmmaTable wgmma;                            // registers that wgmma instructions have in flight
   std::vector<Finding> findings;               // of the decoder: registers that are read and never written before

@@ -46,6 +46,7 @@ void start_warp(Warp& warp, Cta& cta, int index, std::uint32_t threads) {
   warp.strong_clock = 0;
   warp.poll = {};
   warp.cluster_arrived = warp.cluster_phase_open = warp.cluster_waits = warp.group_waits = false;
+  warp.lanes_with.assign(cta.launch->program->undefined.names.size(), 0);
   for (const Program::Undefined& undefined : cta.launch->program->undefined_at_entry) std::memset(warp.registers + undefined.offset, 0, undefined.bytes);
 }
 

@@ -104,6 +104,7 @@ struct Warp {
   // Set by the handler of an OpKind::kWait: others go first; the instruction executes again.
   bool gives_way = false, repeats = false;
   std::vector<FailedWait> failed_waits;
+  std::vector<std::uint32_t> lanes_with;  // by index into UndefinedTable::names: the lanes that have written it
   bool cluster_arrived = false;     // at barrier.cluster, in the phase that is open
   bool cluster_phase_open = false;  // has arrived and not waited yet
   bool cluster_waits = false, group_waits = false;  // for the report of a deadlock

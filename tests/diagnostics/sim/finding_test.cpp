@@ -76,6 +76,13 @@ TEST_CASE("reading_what_was_never_written_is_reported_for_global_and_shared_memo
 
 TEST_CASE("a_register_that_nothing_wrote_is_reported") {
   check({"uninitialized", "sim: register %r9 is read and nothing wrote it (ptx line 15, kernel k)", "add.s32 %r2, %r9, 1;\n", "mov.u32 %r9, 3; add.s32 %r2, %r9, 1;\n"});
+  // A sum that nobody cleared: only the first round of the loop reads what is not there.
+  const std::string loop = "mov.u32 %r2, 0;\nLOOP: add.u32 %r9, %r9, 2;\nadd.u32 %r2, %r2, 1; setp.lt.u32 %p1, %r2, 3; @%p1 bra LOOP;\n";
+  check({"uninitialized", "sim: cta (0, 0) thread 0 reads register %r9, which it has not written (ptx line 16, kernel k)", loop, "mov.u32 %r9, 0; " + loop});
+  // One lane took the way without the write; who reads only where it wrote is right.
+  const std::string all_but_5 = "setp.ne.u32 %p1, %r1, 5; @%p1 mov.u32 %r9, 3;\n";
+  check({"uninitialized", "sim: cta (0, 0) thread 5 reads register %r9, which it has not written (ptx line 16, kernel k)", all_but_5 + "add.s32 %r2, %r9, 1;\n",
+         all_but_5 + "@%p1 add.s32 %r2, %r9, 1;\n"});
 }
 
 TEST_CASE("lanes_of_a_warp_meet_at_syncwarp_or_not_at_all") {

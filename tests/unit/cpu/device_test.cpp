@@ -286,7 +286,7 @@ TEST_CASE("plan_ir_and_assembly_of_a_cpu_kernel_are_shown") {
   CHECK(plan->machine.isa == cpu::Isa::kPortable);
   CHECK(test::run_tool("explain " + mask + "--device cpu").out.find("why this plan") != std::string::npos);
   CHECK(test::run_tool("explain " + mask + "--device sim").err ==
-        "bsgen: cpu: sim is a device of kind sim; --device cpu, cpu:avx2 or cpu:portable has these stages\n");
+        "bsgen: cpu: sim is a device of kind sim; --device cpu, cpu:avx512, cpu:avx2 or cpu:portable has these stages\n");
 }
 
 }  // namespace bsgen

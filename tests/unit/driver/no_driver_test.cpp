@@ -33,7 +33,7 @@ TEST_CASE("names_of_devices_that_do_not_exist_are_refused") {
   for (const char* name : {"", "gpu", "cuda:", "cuda:-1", "cuda:x", "cuda:1 ", "cuda:99999999999", "simulator", "CUDA:0"}) {
     const Status status = Device::open(name).status();
     CHECK(status == Status(ErrorCode::kInvalidArgument,
-                           "device: \"" + std::string(name) + "\" is none of auto, sim, sim:sm_NN, cpu, cpu:avx2, cpu:portable, cuda, cuda:N"));
+                           "device: \"" + std::string(name) + "\" is none of auto, sim, sim:sm_NN, cpu, cpu:avx512, cpu:avx2, cpu:portable, cuda, cuda:N"));
   }
   CHECK(Device::open("sim:sm_x").status().code() == ErrorCode::kInvalidArgument);
 }
