@@ -123,7 +123,6 @@ class Allocator {
       for (std::uint32_t op = blocks[b].first; op < blocks[b].last; ++op) {
         std::uint32_t bad = ~0u;
         each_reference(op, [&](const Reference& r) { if (!r.is_definition && !r.may_be_undefined && !work.test(0, r.value) && bad == ~0u) bad = r.value; });
-        if (bad != ~0u) reported_.push_back(bad);
         if (bad != ~0u)
           program_.findings.push_back({op, fmt::format("register {} is read and nothing wrote it", function_.registers[bad].full_name())});
         each_reference(op, [&](const Reference& r) { if (r.is_definition) work.set(0, r.value); });
@@ -131,12 +130,12 @@ class Allocator {
     }
   }
 
-  // What is live at the entry and not known to be wrong on every path.
+  // What is live at the entry. Where it is wrong on every path, find_undefined has said so at the same instruction, once is enough there.
   void watch(const Bits& live_in) {
     UndefinedTable& table = program_.undefined;
     std::vector<std::uint32_t> index(draft_.values.size(), ~0u);
     live_in.each(0, [&](std::uint32_t value) {
-      if (value >= function_.registers.size() || std::find(reported_.begin(), reported_.end(), value) != reported_.end()) return;
+      if (value >= function_.registers.size()) return;
       index[value] = static_cast<std::uint32_t>(table.names.size());
       table.names.push_back(function_.registers[value].full_name());
     });
@@ -240,7 +239,6 @@ class Allocator {
   const ptx::Function& function_;
   std::vector<std::uint32_t> first_reference_;
   std::vector<std::uint32_t> offset_;
-  std::vector<std::uint32_t> reported_;  // values that are undefined on every path
 };
 
 }  // namespace

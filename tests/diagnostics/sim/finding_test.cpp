@@ -83,6 +83,10 @@ TEST_CASE("a_register_that_nothing_wrote_is_reported") {
   const std::string all_but_5 = "setp.ne.u32 %p1, %r1, 5; @%p1 mov.u32 %r9, 3;\n";
   check({"uninitialized", "sim: cta (0, 0) thread 5 reads register %r9, which it has not written (ptx line 16, kernel k)", all_but_5 + "add.s32 %r2, %r9, 1;\n",
          all_but_5 + "@%p1 add.s32 %r2, %r9, 1;\n"});
+  // What one cta has written, the next one on the same worker has not.
+  const std::string first_cta = "mov.u32 %r3, %ctaid.x; setp.eq.u32 %p1, %r3, 0; @%p1 mov.u32 %r9, 3;\n";
+  check({"uninitialized", "sim: cta (1, 0) thread 0 reads register %r9, which it has not written (ptx line 16, kernel k)", first_cta + "add.s32 %r2, %r9, 1;\n",
+         first_cta + "@%p1 add.s32 %r2, %r9, 1;\n", "", 32, 2});
 }
 
 TEST_CASE("lanes_of_a_warp_meet_at_syncwarp_or_not_at_all") {

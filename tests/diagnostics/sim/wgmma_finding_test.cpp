@@ -53,6 +53,12 @@ void is_found(const WgmmaCase& what, const std::string& kind, const std::string&
   }
 }
 
+TEST_CASE("a_wgmma_that_does_not_add_needs_no_sums_before") {
+  WgmmaCase what;
+  what.from = "ld.global.f32 %f0, [%rd3+0];\n";
+  is_right(what);
+}
+
 TEST_CASE("registers_belong_to_a_wgmma_until_it_has_been_waited_for") {
   WgmmaCase what = small();
   const std::string touch = "add.f32 %f3, %f3, %f3;\n";
