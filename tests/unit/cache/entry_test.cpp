@@ -33,6 +33,16 @@ TEST_CASE("a_cache_entry_reads_back_as_it_was_written") {
   CHECK(read_entry(write_entry(bare)).entry.image == bare.image);
 }
 
+// What stands in the caches of those who use format 1. Whoever changes the bytes gives the format its next number, and this test the digest.
+TEST_CASE("an_entry_of_format_1_has_the_bytes_that_it_always_had") {
+  Entry entry = {{}, make_image(3), make_about()};
+  entry.key.add("schema", "1");
+  const std::string bytes = write_entry(entry);
+  CHECK(static_cast<int>(bytes[8]) == 1);
+  CHECK(bytes.size() == 454);
+  CHECK(sha256(bytes).hex() == "d9b01e80fef0e4072c6d4ed80ff6978428f1e3c9f7f63822887f41871add2d6f");
+}
+
 TEST_CASE("every_truncation_of_a_cache_entry_is_noticed") {
   const std::string bytes = write_entry(make_entry(3));
   for (std::size_t size = 0; size < bytes.size(); ++size) {

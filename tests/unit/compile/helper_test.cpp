@@ -1,10 +1,13 @@
 // What happens between a host and its helpers.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <string>
 #include <thread>
 
 #include "runtime/compile/helper_pool.h"
@@ -64,6 +67,22 @@ TEST_CASE("a_helper_that_ended_while_it_waited_is_replaced_unnoticed") {
   REQUIRE(pool.ask("first", 0).ok());
   std::this_thread::sleep_for(std::chrono::milliseconds(450));  // it waits for 300
   CHECK(*pool.ask("second", 0) == "second");
+}
+
+// A program that the host starts would keep its helper alive, and speak to it, through a socket that it was given.
+TEST_CASE("what_the_host_starts_does_not_inherit_a_helper_s_socket") {
+  const auto inherited = [] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      const int flags = fcntl(std::stoi(entry.path().filename()), F_GETFD);
+      count += flags >= 0 && (flags & FD_CLOEXEC) == 0;
+    }
+    return count;
+  };
+  const int before = inherited();
+  HelperPool pool(OBEDIENT_HELPER, 2);
+  REQUIRE(pool.ask("warm", 0).ok());
+  CHECK(inherited() == before);
 }
 
 TEST_CASE("threads_have_a_helper_each") {
