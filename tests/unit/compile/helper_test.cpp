@@ -62,6 +62,51 @@ TEST_CASE("a_helper_that_dies_over_a_job_is_an_error_and_the_next_job_has_anothe
   CHECK(*pool.ask("next", 0) == "next");
 }
 
+TEST_CASE("a_helper_that_lies_about_its_answer_s_length_is_not_believed") {
+  HelperPool pool(OBEDIENT_HELPER, 1);
+  CHECK(pool.ask("lie", 0).status().message().find("ended before it answered") != std::string::npos);
+  CHECK(*pool.ask("next", 0) == "next");
+}
+
+// Whatever the host does to its signals and its terminal, a helper has the usual ones, a Ctrl-C is not for it, and nobody sees what compilers print.
+TEST_CASE("a_helper_has_surroundings_of_its_own") {
+  sigset_t terminate, before;
+  sigemptyset(&terminate);
+  sigaddset(&terminate, SIGTERM);
+  REQUIRE(pthread_sigmask(SIG_BLOCK, &terminate, &before) == 0);
+  const auto handler = signal(SIGTERM, SIG_IGN);
+  HelperPool pool(OBEDIENT_HELPER, 1);
+  const auto answer = pool.ask("surroundings", 0);
+  signal(SIGTERM, handler);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  REQUIRE(answer.ok());
+  CHECK(*answer == "own group, prints to /dev/null");
+}
+
+TEST_CASE("a_signal_to_the_host_does_not_end_its_wait_for_a_helper") {
+  HelperPool pool(OBEDIENT_HELPER, 1);
+  REQUIRE(pool.ask("warm", 0).ok());
+  static std::atomic<int> rung{0};
+  struct sigaction ring = {}, before = {};
+  ring.sa_handler = [](int) { ++rung; };  // and no SA_RESTART: the wait is interrupted
+  REQUIRE(sigaction(SIGUSR1, &ring, &before) == 0);
+  const pthread_t waiting = pthread_self();
+  std::atomic<bool> answered{false};
+  std::thread ringing([&] {
+    while (!answered) {
+      pthread_kill(waiting, SIGUSR1);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+  const auto answer = pool.ask("think", 0);
+  answered = true;
+  ringing.join();
+  sigaction(SIGUSR1, &before, nullptr);
+  REQUIRE(answer.ok());
+  CHECK(*answer == "think");
+  CHECK(rung > 5);
+}
+
 TEST_CASE("a_helper_that_ended_while_it_waited_is_replaced_unnoticed") {
   HelperPool pool(OBEDIENT_HELPER, 1);
   REQUIRE(pool.ask("first", 0).ok());

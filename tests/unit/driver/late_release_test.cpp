@@ -113,6 +113,24 @@ TEST_CASE("an_event_that_the_driver_has_not_is_asked_for_again_later") {
     }
 }
 
+// A stream that may be under capture is left alone: an event there would become a node of somebody's graph.
+TEST_CASE("where_the_driver_cannot_tell_whether_a_stream_is_captured_no_event_is_recorded") {
+  {
+    Application app(2);
+    app.launch_everywhere();
+    fake_cuda_clear_calls();
+    fake_cuda_fail("cuStreamIsCapturing", 0, 1, CUDA_ERROR_OUT_OF_MEMORY);
+    app.function.reset();
+    fake_cuda_fail(nullptr, 0, 0, CUDA_SUCCESS);
+    const std::vector<std::string> calls = call_names();
+    CHECK(std::count(calls.begin(), calls.end(), "cuEventRecord") == 0);
+    CHECK(fake_cuda_live().libraries == 1);
+    REQUIRE_OK(app.device->synchronize());
+    app.forget_all();
+  }
+  require_nothing_left();
+}
+
 // The handle of the per-thread stream means another stream in the thread that lets go; the legacy one is in order with all of them.
 TEST_CASE("what_was_launched_on_a_per_thread_stream_is_told_by_the_legacy_one") {
   {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -79,6 +80,35 @@ TEST_CASE("each_fork_adds_one_to_the_generation_of_the_child_alone") {
   const unsigned here = fork_generation();
   CHECK(true_in_child([&] { return fork_generation() == here + 1 && true_in_child([&] { return fork_generation() == here + 2; }); }));
   CHECK(fork_generation() == here);
+}
+
+// A fork that waits asks threads to step aside, some 200 us each time that they take a mutex. That has an end with the fork, here and in the child.
+TEST_CASE("after_a_fork_nobody_steps_aside_any_more") {
+  BSGEN_NEED_FORK();
+  ForkSafeMutex mutex;
+  const auto is_quick = [&] {
+    using Clock = std::chrono::steady_clock;
+    auto least = Clock::duration::max();
+    for (int i = 0; i < 5; ++i) {
+      const auto begin = Clock::now();
+      for (int n = 0; n < 100; ++n) const std::lock_guard lock(mutex);
+      least = std::min(least, Clock::now() - begin);
+    }
+    return least < std::chrono::milliseconds(10);  // stepping aside 100 times takes 20
+  };
+  CHECK(is_quick());
+  CHECK(true_in_child(is_quick));
+  CHECK(is_quick());
+  // Of two forks at a time one waits, and its wait is none of the other's child's.
+  std::atomic<bool> stop{false};
+  std::thread forking([&] {
+    while (!stop) (void)true_in_child([] { return true; });
+  });
+  bool all = true;
+  for (int i = 0; i < 50; ++i) all = true_in_child(is_quick) && all;
+  stop = true;
+  forking.join();
+  CHECK(all);
 }
 
 TEST_CASE("a_mutex_that_is_gone_is_not_taken_by_a_fork") {
