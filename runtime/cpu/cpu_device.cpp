@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 
+#include "compiler/support/fork_fresh_mutex.h"
 #include "compiler/support/fork_safe_mutex.h"
 #include "runtime/cpu/library.h"
 #include "runtime/cpu/thread_pool.h"
@@ -94,7 +95,7 @@ class Native final : public CpuDevice {
   ThreadPool pool_;
   Parallel parallel_;
   Scratch scratch_;
-  std::mutex launch_mutex_;
+  ForkFreshMutex launch_mutex_;
   ForkSafeMutex code_mutex_;
   std::map<std::string, std::weak_ptr<const Code>> codes_;  // by CpuPlan::code_key
 };

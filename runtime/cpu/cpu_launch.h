@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bsgen/cpu.h"
+#include "compiler/support/fork_safe_mutex.h"
 #include "runtime/cpu/cpu_plan.h"
 #include "runtime/cpu/library.h"
 
@@ -40,7 +41,7 @@ class Scratch {
   ~Scratch();
 
  private:
-  std::mutex mutex_;
+  ForkSafeMutex mutex_;
   std::vector<Loan::Memory> free_;
 };
 

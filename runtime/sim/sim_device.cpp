@@ -8,6 +8,7 @@
 #include <mutex>
 #include <new>
 
+#include "compiler/support/fork_fresh_mutex.h"
 #include "runtime/sim/exec/memory_map.h"
 #include "runtime/sim/exec/tensor_map.h"
 #include "runtime/sim/exec/warp_trace.h"
@@ -72,7 +73,7 @@ class Simulated final : public SimDevice {
   DeviceInfo info_;
   std::shared_ptr<MemoryMap> memory_;
   GlobalShadow::Pool shadow_pages_;
-  std::mutex launch_mutex_;  // one launch at a time, as on one stream
+  ForkFreshMutex launch_mutex_;  // one launch at a time, as on one stream
   std::optional<TraceRequest> trace_;
   LaunchReport report_;
 };

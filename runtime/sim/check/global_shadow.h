@@ -18,6 +18,7 @@
 #include <mutex>
 #include <vector>
 
+#include "compiler/support/fork_safe_mutex.h"
 #include "runtime/sim/check/flag_order.h"
 #include "runtime/sim/exec/memory_map.h"
 
@@ -87,7 +88,7 @@ class GlobalShadow {
     void give(Pages& pages);
 
    private:
-    std::mutex mutex_;
+    ForkSafeMutex mutex_;
     Pages pages_;
   };
 

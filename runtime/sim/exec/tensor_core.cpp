@@ -1,5 +1,7 @@
 #include "runtime/sim/exec/tensor_core.h"
 
+#include <atomic>
+
 #include "runtime/sim/exec/tensor_core_tile.h"
 
 namespace bsgen::sim {
@@ -57,9 +59,11 @@ bool isa_available(Isa isa) {
 }
 
 Isa best_isa() {
-  static const Isa best = isa_available(Isa::kAvx512) ? Isa::kAvx512
-                          : isa_available(Isa::kAvx2) ? Isa::kAvx2
-                                                      : Isa::kBaseline;
+  // Found again by who comes at the same time: a static object's guard is a lock that a fork does not wait for.
+  static constinit std::atomic<int> found{-1};
+  if (const int best = found.load(std::memory_order_relaxed); best >= 0) return static_cast<Isa>(best);
+  const Isa best = isa_available(Isa::kAvx512) ? Isa::kAvx512 : isa_available(Isa::kAvx2) ? Isa::kAvx2 : Isa::kBaseline;
+  found.store(static_cast<int>(best), std::memory_order_relaxed);
   return best;
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "compiler/support/fork_fresh_mutex.h"
 #include "compiler/support/fork_safe_mutex.h"
 #include "tests/support/fork.h"
 
@@ -83,6 +84,26 @@ TEST_CASE("each_fork_adds_one_to_the_generation_of_the_child_alone") {
 }
 
 // A fork that waits asks threads to step aside, some 200 us each time that they take a mutex. That has an end with the fork, here and in the child.
+TEST_CASE("a_child_finds_a_mutex_free_that_its_parent_holds_for_long") {
+  BSGEN_NEED_FORK();
+  ForkFreshMutex mutex;
+  const std::lock_guard held(mutex);
+  CHECK(true_in_child([&] {
+    const std::lock_guard mine(mutex);
+    return true_in_child([&] { return (std::lock_guard(mutex), true); });
+  }));
+  std::atomic<bool> passed{false};
+  std::thread another([&] {
+    const std::lock_guard after(mutex);
+    passed = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK_FALSE(passed);  // here it is held as before
+  mutex.unlock();
+  another.join();
+  mutex.lock();
+}
+
 TEST_CASE("after_a_fork_nobody_steps_aside_any_more") {
   BSGEN_NEED_FORK();
   ForkSafeMutex mutex;
