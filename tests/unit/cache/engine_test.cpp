@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <barrier>
-#include <chrono>
 #include <fstream>
 #include <thread>
 
@@ -14,55 +13,6 @@
 
 using namespace bsgen;
 using namespace bsgen::test;
-
-namespace {
-
-// A device that keeps what it is given and runs nothing.
-class NoteDevice : public Device {
- public:
-  NoteDevice() {
-    info_.kind = info_.name = "note";
-    info_.arch = {.number = 80, .suffix = '\0'};
-  }
-  const DeviceInfo& info() const override { return info_; }
-  Status copy_in(std::uint64_t, std::span<const std::byte>) override { return {}; }
-  Status copy_out(std::span<std::byte>, std::uint64_t) override { return {}; }
-  Expected<std::shared_ptr<const DeviceFunction>> load(const KernelImage&, std::uint32_t) override {
-    ++loads;
-    if (refuse) return Status(ErrorCode::kDevice, "note: refused");
-    return std::shared_ptr<const DeviceFunction>(std::make_shared<const Function>());
-  }
-  Status launch(const DeviceFunction&, const LaunchConfig&, std::span<const std::byte>,
-                Stream) override {
-    return {};
-  }
-  Status synchronize(Stream) override { return {}; }
-
-  struct Function : DeviceFunction {
-    Function() { ++functions; }
-    ~Function() override { --functions; }
-  };
-  static inline std::atomic<int> functions{0};  // loaded and not let go
-  std::atomic<int> loads{0};
-  std::atomic<bool> refuse{false};
-
- protected:
-  Expected<std::uint64_t> allocate_memory(std::size_t) override { return std::uint64_t{4096}; }
-  void free_memory(std::uint64_t) override {}
-
- private:
-  DeviceInfo info_;
-};
-
-Layout other_layout() {
-  return *Layout::from_bits({1, 0, 1, 1}, 2, 2, {32, 32});
-}  // of the same class
-CompileOptions table() {
-  CompileOptions options;
-  options.tier = Tier::kTable;
-  return options;
-}
-}  // namespace
 
 TEST_CASE("an_engine_s_kernel_comes_from_the_compiler_then_memory_then_disk") {
   BSGEN_NEED_NVRTC();
@@ -214,26 +164,6 @@ TEST_CASE("cached_compile_and_the_engine_share_entries") {
   CHECK(uncached->image.cubin == first->image.cubin);
 }
 
-namespace {
-
-// Layouts that differ, of one class.
-std::vector<Layout> layouts(int count) {
-  std::vector<Layout> all;
-  for (int n = 1; n <= count; ++n) {
-    std::vector<std::uint8_t> bits(16);
-    for (int i = 0; i < 16; ++i) bits[static_cast<std::size_t>(i)] = (n * 37 + i * i) % 3 != 0 || i == n % 16;
-    all.push_back(*Layout::from_bits(bits, 4, 4, {32, 32}));
-  }
-  return all;
-}
-CompileOptions unrolled() {
-  CompileOptions options;
-  options.tier = Tier::kUnrolled;
-  return options;
-}
-
-}  // namespace
-
 TEST_CASE("a_raw_layout_is_planned_once") {
   BSGEN_NEED_NVRTC();
   const auto device = std::make_shared<NoteDevice>();
@@ -259,113 +189,6 @@ TEST_CASE("a_raw_layout_is_planned_once") {
   CHECK(differs(engine.kernel(small_layout(), align, device, table())));
   CHECK(differs(engine.kernel(small_layout(), {}, device, unrolled())));
   CHECK(differs(engine.kernel(small_layout(), {}, std::make_shared<NoteDevice>(), table())));
-}
-
-TEST_CASE("prewarm_makes_requests_resident_in_helpers_and_tells_the_first_error") {
-  BSGEN_NEED_NVRTC();
-  const auto device = std::make_shared<NoteDevice>();
-  EngineOptions options;
-  options.disk_cache = false;
-  options.compile_workers = 2;
-  options.compile_in = CompileIn::kHelper;
-  Engine engine(options);
-  std::vector<Engine::Request> requests;
-  for (const Layout& layout : layouts(3)) requests.push_back(*engine.request(layout, {}, device, unrolled()));
-  CHECK(!engine.resident(requests[1]));
-  const Status status = engine.prewarm(requests);
-  INFO(status.message());
-  REQUIRE(status.ok());
-  for (const Engine::Request& request : requests) CHECK(engine.resident(request));
-  CHECK(engine.stats().compiles == 3);
-  CompileReport report;
-  const auto kernel = engine.kernel(requests[0], &report);
-  CHECK(report.origin == KernelOrigin::kMemory);
-
-  // What a helper makes is what this process makes.
-  Engine here({.disk_cache = false, .compile_in = CompileIn::kProcess});
-  const auto same = here.kernel(requests[0]);
-  REQUIRE(same);
-  CHECK(same->image().ptx == kernel->image().ptx);
-  CHECK(same->image().cubin == kernel->image().cubin);
-  CHECK(same->image().resources == kernel->image().resources);
-
-  device->refuse = true;
-  requests.push_back(*engine.request(other_layout(), {}, device, table()));
-  CHECK(engine.prewarm(requests) == Status(ErrorCode::kDevice, "note: refused"));
-}
-
-TEST_CASE("a_compile_that_takes_too_long_is_given_up_and_may_be_asked_for_again") {
-  BSGEN_NEED_NVRTC();
-  const auto device = std::make_shared<NoteDevice>();
-  EngineOptions options;
-  options.disk_cache = false;
-  options.compile_timeout_ms = 1;
-  Engine engine(options);
-  const auto request = engine.request(small_layout(), {}, device, table());
-  const auto kernel = engine.kernel(*request);
-  CHECK(kernel.status().code() == ErrorCode::kCompileFailed);
-  CHECK(kernel.status().message().find("within 1 ms") != std::string::npos);
-  options.compile_timeout_ms = 60'000;
-  Engine patient(options);
-  CHECK(patient.kernel(*patient.request(small_layout(), {}, device, table())));
-}
-
-TEST_CASE("a_missing_helper_is_an_error_where_it_is_asked_for_and_a_warning_where_it_is_wished_for") {
-  BSGEN_NEED_NVRTC();
-  const auto device = std::make_shared<NoteDevice>();
-  EngineOptions options;
-  options.disk_cache = false;
-  options.helper = "/nonexistent/bsgen-compiler";
-  options.compile_in = CompileIn::kHelper;
-  Engine needs(options);
-  CHECK(needs.kernel(small_layout(), {}, device, table()).status().code() == ErrorCode::kMissing);
-}
-
-TEST_CASE("a_request_served_at_once_gets_its_class_s_kernel_first_and_its_own_when_it_is_compiled") {
-  BSGEN_NEED_NVRTC();
-  const auto device = std::make_shared<NoteDevice>();
-  Engine engine({.disk_cache = false});
-  const Serving at_once{.at_once = true};
-  REQUIRE(engine.kernel(other_layout(), {}, device, table()));  // the class is ready
-  const auto request = engine.request(small_layout(), {}, device, unrolled());
-  REQUIRE(request);
-  const auto first = engine.kernel(*request, at_once);
-  INFO(first.status().message());
-  REQUIRE(first);
-  CHECK(first->loaded().plan.tier == Tier::kTable);
-  CHECK(first->loaded().plan.layout_hash == small_layout().hash());
-  Tier tier = Tier::kTable;
-  for (int i = 0; i < 2000 && tier == Tier::kTable; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    const auto next = engine.kernel(*request, at_once);
-    REQUIRE(next);
-    tier = next->loaded().plan.tier;
-  }
-  CHECK(tier == Tier::kUnrolled);
-  CHECK(engine.stats().compiles == 2);  // the class's and its own, however often it was asked for meanwhile
-}
-
-TEST_CASE("a_kernel_that_does_not_compile_in_the_background_leaves_its_class_s_kernel_serving") {
-  BSGEN_NEED_NVRTC();
-  const auto device = std::make_shared<NoteDevice>();
-  Log log;
-  EngineOptions options;
-  options.disk_cache = false;
-  options.logger = log.logger();
-  options.helper = "/bin/true";  // ends without an answer
-  Engine engine(options);
-  const auto request = engine.request(small_layout(), {}, device, unrolled());
-  const Serving at_once{.at_once = true};
-  const auto warnings = [&] {
-    const std::lock_guard lock(log.mutex);
-    return log.lines.size();
-  };
-  for (int i = 0; i < 2000 && warnings() == 0; ++i) {
-    REQUIRE(engine.kernel(*request, at_once));
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  for (int i = 0; i < 5; ++i) CHECK(engine.kernel(*request, at_once)->loaded().plan.tier == Tier::kTable);
-  CHECK(warnings() == 1);  // not tried again at every call
 }
 
 TEST_CASE("a_hundred_kernels_pass_through_an_engine_that_holds_four") {
