@@ -29,6 +29,14 @@ struct Application {
     function.reset();
     memory = {};
   }
+  // Everything is there until the last stream has run.
+  void finish_one_by_one() {
+    for (CUstream stream : streams) {
+      REQUIRE(all_there());
+      REQUIRE_OK(device->synchronize(stream));
+    }
+    CHECK(all_gone());
+  }
   void forget_all() {
     for (CUstream stream : streams) device->forget(stream);
   }
@@ -52,11 +60,7 @@ TEST_CASE("of_255_streams_every_single_one_is_waited_for") {
     Application app(255);
     app.launch_everywhere();
     app.let_go();
-    for (CUstream stream : app.streams) {
-      REQUIRE(Application::all_there());
-      REQUIRE_OK(app.device->synchronize(stream));
-    }
-    CHECK(Application::all_gone());
+    app.finish_one_by_one();
     app.forget_all();
   }
   require_nothing_left();
@@ -169,11 +173,7 @@ TEST_CASE("every_stream_that_was_forgotten_keeps_what_is_let_go_until_it_has_run
     app.launch_everywhere();
     app.forget_all();
     app.let_go();
-    for (CUstream stream : app.streams) {
-      CHECK(Application::all_there());
-      REQUIRE_OK(app.device->synchronize(stream));
-    }
-    CHECK(Application::all_gone());
+    app.finish_one_by_one();
   }
   require_nothing_left();
 }
