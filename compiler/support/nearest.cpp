@@ -1,6 +1,7 @@
 #include "compiler/support/nearest.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace bsgen {
@@ -24,7 +25,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string_view nearest(std::string_view text, std::span<const std::string_view> candidates) {
-  const auto far = [&](std::string_view candidate) { return text.size() > 2 && candidate.starts_with(text) ? 0 : edit_distance(text, candidate); };
+  const auto far = [&](std::string_view candidate) {
+    const auto alike = std::mismatch(candidate.begin(), candidate.end(), text.begin(), text.end()).first - candidate.begin();
+    return std::pair(text.size() > 2 && candidate.starts_with(text) ? 0 : edit_distance(text, candidate), -alike);
+  };
   const auto found = std::min_element(candidates.begin(), candidates.end(), [&](std::string_view a, std::string_view b) { return far(a) < far(b); });
   return found == candidates.end() ? std::string_view() : *found;
 }

@@ -12,7 +12,7 @@ namespace bsgen {
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 // The candidate that begins as the text does (from three characters on, "--tok" means --tokens), else the one with the smallest edit
-// distance; the first of equals. Empty where there are no candidates.
+// distance; of equals the one that begins most like it, then the first. Empty where there are no candidates.
 std::string_view nearest(std::string_view text, std::span<const std::string_view> candidates);
 
 }  // namespace bsgen

@@ -144,7 +144,7 @@ class Allocator {
       if (op.kind != OpKind::kPlain && op.kind != OpKind::kWait) continue;
       std::vector<UndefinedTable::Mention> mentions;
       each_reference(op.index, [&](const Reference& r) {
-        if (index[r.value] != ~0u && (r.is_definition || !r.may_be_undefined)) mentions.push_back({index[r.value], r.is_definition});
+        if (index[r.value] != ~0u) mentions.push_back({index[r.value], r.is_definition, r.may_be_undefined});
       });
       if (mentions.empty()) continue;
       table.watched.push_back({op, std::move(mentions)});

@@ -57,7 +57,7 @@ struct Op {
 
 // Registers that some path reads before it writes them; only running the kernel shows whether a lane takes it (undefined_registers.h).
 struct UndefinedTable {
-  struct Mention { std::uint32_t index; bool is_written; };  // into `names`
+  struct Mention { std::uint32_t index; bool is_written, is_addend; };  // into `names`; is_addend: read where a wgmma's scale-d says so
   struct Watched { Op op; std::vector<Mention> mentions; };  // the op as it was before undefined_watched became its handler
   std::vector<std::string> names;
   std::vector<Watched> watched;                              // in order of op

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "runtime/sim/exec/warp.h"
+#include "runtime/sim/exec/wgmma_ops.h"
 
 namespace bsgen::sim {
 
@@ -13,7 +14,7 @@ void undefined_watched(Warp& warp, const Op& op) {
                                           [](const UndefinedTable::Watched& a, std::uint32_t index) { return a.op.index < index; });
   const std::uint32_t lanes = warp.mask;
   for (const UndefinedTable::Mention& mention : watched.mentions) {
-    const std::uint32_t missing = mention.is_written ? 0 : lanes & ~warp.lanes_with[mention.index];
+    const std::uint32_t missing = mention.is_written || (mention.is_addend && !wgmma_adds(warp, watched.op)) ? 0 : lanes & ~warp.lanes_with[mention.index];
     if (missing == 0 || !warp.cta->launch->checks) continue;
     report(warp, op, Severity::kError, "uninitialized", std::countr_zero(missing), [&] { return "reads register " + table.names[mention.index] + ", which it has not written"; });
     break;

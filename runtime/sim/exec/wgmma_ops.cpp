@@ -217,6 +217,8 @@ void check_in_flight(Warp& warp, const Op& op) {
 
 }  // namespace
 
+bool wgmma_adds(const Warp& warp, const Op& op) { return ((warp.predicate(op.slot[2]) & 1) != 0) != ((op.flags & kScaleNegated) != 0); }
+
 void wgmma_multiply(Warp& warp, const Op& op) {
   const std::uint64_t *a = op.flags & kARegisters ? nullptr : warp.reg64(op.slot[0]), *b = warp.reg64(op.slot[1]);
   const std::uint32_t scale = warp.predicate(op.slot[2]);
@@ -225,7 +227,7 @@ void wgmma_multiply(Warp& warp, const Op& op) {
       return fmt::format("has a different {} in some lanes", a != nullptr && !uniform(a) ? "descriptor a" : !uniform(b) ? "descriptor b" : "scale-d");
     });
   // Where lanes differ, the first one's counts from here on.
-  const bool accumulate = ((scale & 1) != 0) != ((op.flags & kScaleNegated) != 0);
+  const bool accumulate = wgmma_adds(warp, op);
   join_warpgroup(warp, op, a == nullptr ? 0 : a[0], b[0], accumulate);
   if (a != nullptr) check_descriptor(warp, op, 'a', a[0]);
   check_descriptor(warp, op, 'b', b[0]);

@@ -23,6 +23,8 @@ enum WgmmaFlags : std::uint8_t {
 // then A's; count = N / 8; target = index into WgmmaTable::uses; immediate = the sign bits of A's elements in a register;
 // function = WgmmaFunction, nullptr for integers.
 void wgmma_multiply(Warp& warp, const Op& op);
+// Whether scale-d says that D is added to; the first lane's word counts.
+bool wgmma_adds(const Warp& warp, const Op& op);
 void wgmma_fence(Warp& warp, const Op& op);
 void wgmma_commit(Warp& warp, const Op& op);
 void wgmma_wait(Warp& warp, const Op& op);  // immediate = groups that may stay pending

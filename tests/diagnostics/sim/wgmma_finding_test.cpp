@@ -57,6 +57,14 @@ TEST_CASE("a_wgmma_that_does_not_add_needs_no_sums_before") {
   WgmmaCase what;
   what.from = "ld.global.f32 %f0, [%rd3+0];\n";
   is_right(what);
+  what.accumulate = true;  // the last warp to come to the barrier goes on first
+  for (Timing timing : {Timing::kEarly, Timing::kLate}) {
+    what.timing = timing;
+    const WgmmaRun bad = run(what);
+    REQUIRE(bad.launched.find("uninitialized") != nullptr);
+    CHECK(bad.launched.find("uninitialized")->message ==
+          fmt::format("sim: cta (0, 0) thread 96 reads register %f0, which it has not written (ptx line {}, kernel k)", line_of(wgmma_text(what), "wgmma.mma_async")));
+  }
 }
 
 TEST_CASE("registers_belong_to_a_wgmma_until_it_has_been_waited_for") {

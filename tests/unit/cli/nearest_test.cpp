@@ -21,6 +21,10 @@ TEST_CASE("a_word_that_begins_as_the_text_does_is_nearest") {
   CHECK(nearest("doc", kVerbs) == "doctor");
 }
 
+TEST_CASE("of_two_words_as_far_the_one_that_begins_alike_is_nearest") {
+  CHECK(nearest("--tile", {"--size", "--tier"}) == "--tier");
+}
+
 TEST_CASE("edits_are_counted_as_people_make_them") {
   CHECK(edit_distance("kitten", "sitting") == 3);
   CHECK(edit_distance("cuasal", "causal") == 1);  // neighbours that changed places
