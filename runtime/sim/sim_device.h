@@ -44,7 +44,8 @@ struct SimOptions {
 
 enum class Severity : std::uint8_t { kError, kWarning };
 
-// One finding. The same kind at the same PTX line is one diagnostic with a count.
+// One finding. The same kind at the same instruction is one diagnostic with a count, and so are copies of one instruction that the compiler
+// made of one place in the source (check/finding_groups.h); its place is then the first one's.
 struct Diagnostic {
   Severity severity = Severity::kError;
   std::string kind;       // "out_of_bounds", "misaligned", "uninitialized", "divergence", "deadlock", "shared_race", ...
@@ -57,6 +58,8 @@ struct Diagnostic {
   // before anything ran have no warp.
   std::array<std::uint32_t, 3> cta = {};
   int warp = -1;
+  std::size_t instructions = 1;  // that have it
+  std::vector<int> ptx_lines;    // of these, in rising order
 };
 
 // What one launch would spend (DESIGN section 8 defines each).

@@ -28,7 +28,7 @@ Expected<HostTensor> launch(const Kernel& kernel, StagedOperands& staged, sim::S
 void take_report(const sim::LaunchReport& report, const sim::Schedule& schedule, bool strict, Trial& trial) {
   for (const sim::Diagnostic& found : report.diagnostics) {
     const bool known = std::any_of(trial.diagnostics.begin(), trial.diagnostics.end(), [&](const sim::Diagnostic& each) {
-      return each.kind == found.kind && each.ptx_line == found.ptx_line;
+      return each.kind == found.kind && std::find_first_of(each.ptx_lines.begin(), each.ptx_lines.end(), found.ptx_lines.begin(), found.ptx_lines.end()) != each.ptx_lines.end();
     });
     if (known) continue;  // every schedule finds most mistakes
     trial.diagnostics.push_back({found, schedule.text()});

@@ -11,6 +11,9 @@
 namespace bsgen::cli {
 namespace {
 
+constexpr const char* kSources =
+    "NVIDIA's architecture white papers and data sheets (SMs, clocks, peak rates, memory) and the CUDA programming guide's table of compute capabilities (limits); where rate_confirmed is false, inferred";
+
 // One warp instruction per clock from each of an SM's four schedulers (NVIDIA's white papers, Volta to Blackwell).
 constexpr double kIssuePerClock = 4;
 
@@ -93,13 +96,14 @@ Prediction predict(const Work& work, const plan::Machine& machine) {
   };
   const sim::Counters& c = work.counters;
   const auto flops = static_cast<double>(c.mma_flops_issued), bytes = static_cast<double>(c.global_read_bytes + c.global_write_bytes);
-  add("tensor core", flops / 2, tensor * sm_clocks_per_us, !(machine.unconfirmed & plan::kTensorRate));
-  add("fp32 units", static_cast<double>(work.floats) * 32, machine.fp32_fma * sm_clocks_per_us, true);
-  add("L2", bytes, machine.l2_bytes_clk * sm_clocks_per_us, !(machine.unconfirmed & plan::kL2Rate));
+  const bool clock = made.clock_confirmed;  // what an SM does in a time is no surer than its clock
+  add("tensor core", flops / 2, tensor * sm_clocks_per_us, clock && !(machine.unconfirmed & plan::kTensorRate));
+  add("fp32 units", static_cast<double>(work.floats) * 32, machine.fp32_fma * sm_clocks_per_us, clock);
+  add("L2", bytes, machine.l2_bytes_clk * sm_clocks_per_us, clock && !(machine.unconfirmed & plan::kL2Rate));
   // The memory is shared by all SMs; what every operand needs once is what it must deliver at least.
   add("memory", static_cast<double>(work.floor_bytes), machine.memory_gbs * 1e3, !(machine.unconfirmed & plan::kMemoryRate));
-  add("shared memory", static_cast<double>(c.shared_wavefronts) * 128, machine.shared_bytes_clk * sm_clocks_per_us, true);
-  add("issue", static_cast<double>(work.issued), kIssuePerClock * sm_clocks_per_us, true);
+  add("shared memory", static_cast<double>(c.shared_wavefronts) * 128, machine.shared_bytes_clk * sm_clocks_per_us, clock);
+  add("issue", static_cast<double>(work.issued), kIssuePerClock * sm_clocks_per_us, clock);
   for (const Prediction::Resource& resource : made.resources)
     if (resource.us > made.us) made.us = resource.us, made.bound = resource.name;
 
@@ -137,6 +141,7 @@ Json prediction_json(const Prediction& prediction) {
   for (const Prediction::Resource& each : prediction.resources)
     resources.push_back({{"name", each.name}, {"predicted_us", each.us}, {"rate_confirmed", each.confirmed}});
   return {{"kind", "predicted, not measured"},     {"gpu", prediction.gpu},
+          {"clock_confirmed", prediction.clock_confirmed}, {"sources", kSources},
           {"predicted_us", prediction.us},         {"bound", prediction.bound},
           {"roofline_us", prediction.roofline_us}, {"roofline_fraction", prediction.fraction},
           {"stretch", prediction.stretch},         {"resources", std::move(resources)}};

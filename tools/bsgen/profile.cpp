@@ -11,6 +11,8 @@ namespace {
 using sim::InstructionProfile;
 using Align = TextTable::Align;
 
+constexpr std::uint64_t kSectorBytes = 32;
+
 double heat_of(const InstructionProfile& p, const plan::Machine& machine, bool tf32) {
   constexpr double kIssuePerClock = 4;
   const double tensor = machine.tensor_fma / (tf32 ? 2 : 1);
@@ -52,7 +54,7 @@ std::string kilobytes(std::uint64_t bytes) {
 
 std::vector<TextTable::Column> columns(std::vector<TextTable::Column> last) {
   std::vector<TextTable::Column> all = {{"heat", Align::kRight},  {"executions", Align::kRight}, {"lanes", Align::kRight},
-                                        {"moved", Align::kRight}, {"asked for", Align::kRight},  {"wavefronts", Align::kRight},
+                                        {"sectors", Align::kRight}, {"moved", Align::kRight}, {"asked for", Align::kRight},  {"wavefronts", Align::kRight},
                                         {"ideal", Align::kRight}, {"kFLOP", Align::kRight},      {"waits", Align::kRight}};
   all.insert(all.end(), last.begin(), last.end());
   return all;
@@ -63,6 +65,7 @@ std::vector<std::string> cells(const ProfileRow& row, double whole, std::vector<
   std::vector<std::string> all = {whole > 0 ? fmt::format("{:.1f}%", 100 * row.heat / whole) : "",
                                   number(p.executions),
                                   lanes(p),
+                                  number((p.global_read_bytes + p.global_write_bytes) / kSectorBytes),
                                   kilobytes(p.global_read_bytes + p.global_write_bytes),
                                   kilobytes(p.requested_bytes),
                                   number(p.shared_wavefronts),
@@ -89,6 +92,8 @@ Json row_json(const ProfileRow& row, double whole) {
           {"requested_bytes", p.requested_bytes},
           {"global_read_bytes", p.global_read_bytes},
           {"global_write_bytes", p.global_write_bytes},
+          {"global_read_sectors", p.global_read_bytes / kSectorBytes},
+          {"global_write_sectors", p.global_write_bytes / kSectorBytes},
           {"shared_wavefronts", p.shared_wavefronts},
           {"shared_wavefronts_ideal", p.shared_wavefronts_ideal},
           {"mma_flops", p.mma_flops},
@@ -96,17 +101,45 @@ Json row_json(const ProfileRow& row, double whole) {
           {"cuda_line", row.place.line}};
 }
 
+Json classes_json(const Totals& totals) {
+  Json json = Json::object();
+  for (const auto& [kind, executed] : totals.classes) json[std::string(name(kind))] = executed;
+  return json;
+}
+
 }  // namespace
+
+Totals totals_of(const sim::LaunchReport& report) {
+  Totals totals;
+  std::map<sim::InstructionClass, std::uint64_t> by_class;
+  for (const InstructionProfile& instruction : report.instructions) {
+    if (instruction.executions == 0) continue;
+    add(totals.sum, instruction);
+    by_class[instruction.kind] += instruction.executions;
+  }
+  totals.classes.assign(by_class.begin(), by_class.end());
+  std::sort(totals.classes.begin(), totals.classes.end(), [](const auto& a, const auto& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
+  return totals;
+}
+
+Json totals_json(const Totals& totals) {
+  Json json = {{"global_read_sectors", totals.sum.global_read_bytes / kSectorBytes},
+               {"global_write_sectors", totals.sum.global_write_bytes / kSectorBytes},
+               {"requested_bytes", totals.sum.requested_bytes},
+               {"active_lanes", totals.sum.active_lanes},
+               {"skipped", totals.sum.skipped},
+               {"waits", totals.sum.waits},
+               {"classes", classes_json(totals)}};
+  return json;
+}
 
 Profile make_profile(const sim::LaunchReport& report, const Quotes& quotes, const plan::Machine& machine, bool tf32) {
   Profile profile;
   std::map<Quotes::Place, ProfileRow> by_place;
-  std::map<sim::InstructionClass, std::uint64_t> by_class;
   for (const InstructionProfile& instruction : report.instructions) {
     if (instruction.executions == 0) continue;
     ProfileRow row{instruction, quotes.telling_place(instruction.ptx_line), heat_of(instruction, machine, tf32)};
     profile.heat += row.heat;
-    by_class[instruction.kind] += instruction.executions;
     ProfileRow& line = by_place[row.place];
     add(line.sum, instruction);
     line.place = row.place;
@@ -116,20 +149,17 @@ Profile make_profile(const sim::LaunchReport& report, const Quotes& quotes, cons
   for (auto& [place, row] : by_place) profile.cuda_lines.push_back(std::move(row));
   sort_by_heat(profile.instructions);
   sort_by_heat(profile.cuda_lines);
-  profile.classes.assign(by_class.begin(), by_class.end());
-  std::sort(profile.classes.begin(), profile.classes.end(),
-            [](const auto& a, const auto& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
+  profile.totals = totals_of(report);
   return profile;
 }
 
 std::string profile_text(const Profile& profile, const Quotes& quotes) {
   constexpr std::size_t kLines = 20, kInstructions = 30, kWidest = 90;
-  std::uint64_t executions = 0;
-  for (const auto& [kind, executed] : profile.classes) executions += executed;
+  const InstructionProfile& all = profile.totals.sum;
   TextTable classes({{"class"}, {"warp instructions", Align::kRight}, {"share", Align::kRight}});
-  for (const auto& [kind, executed] : profile.classes)
+  for (const auto& [kind, executed] : profile.totals.classes)
     classes.add({std::string(name(kind)), std::to_string(executed),
-                 fmt::format("{:.1f}%", 100.0 * static_cast<double>(executed) / static_cast<double>(executions))});
+                 fmt::format("{:.1f}%", 100.0 * static_cast<double>(executed) / static_cast<double>(all.executions))});
 
   TextTable lines(columns({{"CUDA line"}, {""}}));
   for (std::size_t i = 0; i < std::min(kLines, profile.cuda_lines.size()); ++i) {
@@ -143,15 +173,17 @@ std::string profile_text(const Profile& profile, const Quotes& quotes) {
     const ProfileRow& row = profile.instructions[i];
     instructions.add(cells(row, profile.heat, {std::to_string(row.sum.ptx_line), shortened(quotes.ptx_line(row.sum.ptx_line), kWidest)}));
   }
-  return fmt::format("{}{}{}\n{}{}\n{}{}", bold("profile"),
-                     " of the first launch; counts are counted, the order by heat (the line's scarcest resource) is predicted\n\n",
+  const std::string launch = all.executions == 0 ? std::string() : fmt::format("  all: {} warp instructions with {} of 32 lanes, {} of them waited; global {} sectors ({}, {} asked for); shared {} wavefronts, {} ideal\n",
+                                                                               all.executions, lanes(all), all.waits, (all.global_read_bytes + all.global_write_bytes) / kSectorBytes,
+                                                                               kilobytes(all.global_read_bytes + all.global_write_bytes), kilobytes(all.requested_bytes), all.shared_wavefronts, all.shared_wavefronts_ideal);
+  return fmt::format("{}{}{}\n{}\n{}{}\n{}{}", bold("profile"),
+                     " of the first launch; counts are counted, the order by heat (the line's scarcest resource) is predicted\n", launch,
                      classes.str(), lines.str(), rest_text(profile.cuda_lines.size(), kLines, "line", "lines"), instructions.str(),
                      rest_text(profile.instructions.size(), kInstructions, "instruction", "instructions"));
 }
 
 Json profile_json(const Profile& profile) {
-  Json json = {{"classes", Json::object()}, {"cuda_lines", Json::array()}, {"instructions", Json::array()}};
-  for (const auto& [kind, executed] : profile.classes) json["classes"][std::string(name(kind))] = executed;
+  Json json = {{"classes", classes_json(profile.totals)}, {"cuda_lines", Json::array()}, {"instructions", Json::array()}};
   for (const ProfileRow& row : profile.cuda_lines) json["cuda_lines"].push_back(row_json(row, profile.heat));
   for (const ProfileRow& row : profile.instructions) {
     Json entry = {{"ptx_line", row.sum.ptx_line}, {"opcode", row.sum.opcode}, {"class", name(row.sum.kind)}};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compiler/plan/machine.h"
@@ -20,10 +21,18 @@ struct ProfileRow {
   double heat = 0;              // clocks of one SM
 };
 
+// What all instructions of a launch spent together, and how many warp instructions of each class there were, most first.
+struct Totals {
+  sim::InstructionProfile sum;
+  std::vector<std::pair<sim::InstructionClass, std::uint64_t>> classes;
+};
+Totals totals_of(const sim::LaunchReport& report);
+Json totals_json(const Totals& totals);  // what sim::Counters does not hold
+
 struct Profile {
   std::vector<ProfileRow> instructions, cuda_lines;  // hottest first; ties in order of the text; what never ran is left out
   double heat = 0;                                   // of all instructions
-  std::vector<std::pair<sim::InstructionClass, std::uint64_t>> classes;  // executions, most first
+  Totals totals;
 };
 Profile make_profile(const sim::LaunchReport& report, const Quotes& quotes, const plan::Machine& machine, bool tf32);
 

@@ -31,7 +31,7 @@ bool wraps_an_instruction(std::string_view file) { return file.starts_with("bsge
 }  // namespace
 
 Quotes::Quotes(std::string ptx, const codegen::KernelSource& source)
-    : ptx_(std::move(ptx)), ptx_lines_(lines_of(ptx_)), map_(map_ptx(ptx_)) {
+    : ptx_(std::move(ptx)), ptx_lines_(lines_of(ptx_)), map_(sim::ptx::map_ptx(ptx_)) {
   for (const std::string& file : map_.files) {
     const std::string* text = nullptr;
     std::string name = file.substr(file.rfind('/') + 1);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "compiler/codegen/kernel_source.h"
-#include "tools/bsgen/view/source_map.h"
+#include "runtime/sim/ptx/source_map.h"
 
 namespace bsgen::cli {
 
@@ -32,7 +32,7 @@ class Quotes {
  private:
   std::string ptx_;
   std::vector<std::string_view> ptx_lines_;
-  SourceMap map_;
+  sim::ptx::SourceMap map_;
   std::vector<std::string> names_;                    // of map_.files, as they are included
   std::vector<std::vector<std::string>> file_lines_;  // of map_.files; empty where a file is not at hand
 };

@@ -121,6 +121,8 @@ Json run_json(const PlanRequest& request, const plan::KernelPlan& plan, const Ru
                                    {"kind", each.kind},
                                    {"message", each.message},
                                    {"ptx_line", each.ptx_line},
+                                   {"ptx_lines", each.ptx_lines},
+                                   {"instructions", each.instructions},
                                    {"count", each.count},
                                    {"schedule", each.schedule},
                                    {"cta", each.cta},
@@ -138,6 +140,8 @@ Json run_json(const PlanRequest& request, const plan::KernelPlan& plan, const Ru
                       {"mma_flops_issued", c.mma_flops_issued},
                       {"mma_flops_useful", outcome.useful_flops},
                       {"warp_instructions", c.warp_instructions}};
+  json["counters"].update(totals_json(totals_of(outcome.trial.report)));
+  json["device_note"] = outcome.device.note;
   json["schedules"] = outcome.schedules;
   json["occupancy"] = occupancy_json(outcome.occupancy);
   json["prediction"] = prediction_json(outcome.prediction);

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+
+#include "runtime/sim/check/finding_groups.h"
 
 namespace bsgen::sim {
 
@@ -26,14 +29,25 @@ std::vector<Diagnostic> Findings::list(const Program& program, std::uint64_t end
     if (a->second.where.cta != b->second.where.cta) return a->second.where.cta < b->second.where.cta;
     return a->first < b->first;
   });
-  if (static_cast<int>(rows.size()) > limit) rows.resize(limit);
+  std::vector<FoundAt> found;
+  for (const auto* row : rows) found.push_back({row->first.first, row->second.severity, row->first.second, row->second.message});
   std::vector<Diagnostic> made;
-  for (const auto* row : rows) {
-    const auto& [key, entry] = *row;
+  for (const std::vector<std::size_t>& group : group_findings(program, found)) {
+    if (static_cast<int>(made.size()) >= limit) break;
+    const auto& [key, entry] = *rows[group[0]];
     const ptx::SourceLine& line = program.lines[key.first];
-    Diagnostic diagnostic{entry.severity, std::string(key.second), entry.message, line.ptx, line.cuda, entry.count, {}, entry.where.index, entry.where.warp};
+    Diagnostic diagnostic{entry.severity, std::string(key.second), entry.message, line.ptx, line.cuda, 0, {}, entry.where.index, entry.where.warp};
     if (line.cuda_file > 0 && line.cuda_file < static_cast<int>(program.files.size()))
       diagnostic.cuda_file = program.files[line.cuda_file];
+    std::set<int> others;
+    for (const std::size_t member : group) {
+      diagnostic.count += rows[member]->second.count;
+      others.insert(program.lines[rows[member]->first.first].ptx);
+    }
+    diagnostic.instructions = group.size();
+    diagnostic.ptx_lines.assign(others.begin(), others.end());
+    if (others.size() > 1) others.erase(line.ptx);
+    if (group.size() > 1) diagnostic.message += others_text({others.begin(), others.end()}, group.size() - 1, line.cuda > 0);
     made.push_back(std::move(diagnostic));
   }
   return made;

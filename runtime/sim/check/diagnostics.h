@@ -38,7 +38,8 @@ class Findings {
     std::string message;
   };
   std::vector<Found> at(std::uint32_t op) const;
-  // Errors before warnings, then in order of the first cta, which lies before `end`, then of the instruction; at most `limit`.
+  // Errors before warnings, then in order of the first cta, which lies before `end`, then of the instruction; at most `limit`. What is
+  // one fault at several instructions is one (finding_groups.h).
   std::vector<Diagnostic> list(const Program& program, std::uint64_t end, int limit) const;
 
  private:

@@ -100,6 +100,26 @@ TEST_CASE("ctas_of_a_cluster_may_update_one_word_atomically_and_no_other_way") {
   CHECK(bad.report.failed());
 }
 
+TEST_CASE("a_race_across_a_cluster_names_the_ctas_that_are_not_the_readers_own") {
+  // The word is rank 0's; what comes first is seen by the others in time, not in order.
+  const std::string start = "@!%p1 st.shared.u32 [%r2], 0; mapa.shared::cluster.u32 %r5, %r2, 0; mov.u32 %r6, %cluster_ctarank; setp.eq.and.u32 %p4, %r6, 0, %p3; setp.eq.and.u32 %p5, %r6, 1, %p3; "
+                            "setp.eq.u32 %p6, %r1, 32; setp.eq.and.u32 %p6, %r6, 1, %p6; barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;\n";
+  const std::string then = "barrier.cluster.arrive.relaxed.aligned; barrier.cluster.wait.aligned;\n", sync = "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;\n";
+  const auto races = [&](const std::string& message, const std::string& first, const std::string& second) {
+    const LaunchConfig pair{.grid_x = 2, .threads = 64, .cluster_x = 2};
+    check_twins("shared_race", "sim: cta " + message + " (ptx line 18, kernel k)", run(start + first + "\n" + sync + second + "\n" + sync, pair), run(start + first + "\n" + then + second + "\n" + sync, pair));
+  };
+  const std::string own = "red.shared.add.u32 [%r2], 1;", remote = "red.shared::cluster.add.u32 [%r5], 1;", load = "ld.shared.u32 %r7, [%r2];", remote_load = "ld.shared::cluster.u32 %r7, [%r5];";
+  const std::string reads = " reads 4 bytes at shared offset 0 (buffer)", updated = " (ptx line 16) atomically updated with no synchronisation in between";
+  races("(0, 0) thread 0" + reads + ", which warp 0 of cta rank 1" + updated, "@%p5 " + remote, "@%p4 " + load);
+  races("(1, 0) thread 0" + reads + " of cta rank 0, which warp 0 of cta rank 0" + updated, "@%p4 " + own, "@%p5 " + remote_load);
+  races("(1, 0) thread 32" + reads + " of cta rank 0, which warp 0" + updated, "@%p5 " + remote, "@%p6 " + remote_load);
+  // Plain ones are another checker's.
+  const std::string wrote = " (ptx line 16) wrote with no synchronisation in between";
+  races("(0, 0) thread 0" + reads + ", which warp 0 of cta rank 1" + wrote, "@%p5 st.shared::cluster.u32 [%r5], 1;", "@%p4 " + load);
+  races("(1, 0) thread 32" + reads + " of cta rank 0, which warp 0" + wrote, "@%p5 st.shared::cluster.u32 [%r5], 1;", "@%p6 " + remote_load);
+}
+
 TEST_CASE("words_that_lanes_of_a_warp_read_are_not_overwritten_before_syncwarp") {
   const std::string fill = "sub.u32 %r5, 31, %r1; mad.lo.u32 %r6, %r5, 4, %r2; st.shared.u32 [%r4], %r1; bar.warp.sync -1;\n";
   check("shared_race", "sim: cta (0, 0) thread 0 writes 4 bytes at shared offset 124 (buffer+124), which thread 31 of its warp read with no __syncwarp in between (ptx line 17, kernel k)",

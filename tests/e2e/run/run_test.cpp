@@ -55,7 +55,7 @@ TEST_CASE("a_run_on_sim_prints_exactly_the_promised_json_keys") {
   for (const auto& [key, value] : object.items()) keys.push_back(key);
   std::vector<std::string> wanted = {"schema", "device", "arch", "op", "dtype", "out_dtype", "tier", "rows", "cols", "block", "nonzero_blocks", "tokens",
                                      "worst_error", "worst_at", "relative_error", "passed", "output_digest", "diagnostics", "counters",
-                                     "schedules", "occupancy", "prediction"};
+                                     "schedules", "occupancy", "prediction", "device_note"};
   std::sort(wanted.begin(), wanted.end());
   CHECK(keys == wanted);
   CHECK(object["schema"] == 1);
@@ -66,9 +66,14 @@ TEST_CASE("a_run_on_sim_prints_exactly_the_promised_json_keys") {
   CHECK(object["output_digest"].get<std::string>().size() == 32);
   CHECK(object["diagnostics"].empty());
   for (const char* counter : {"global_read_bytes", "global_write_bytes", "floor_bytes", "shared_wavefronts", "shared_wavefronts_ideal", "mma_flops_issued",
-                              "mma_flops_useful", "warp_instructions"})
+                              "mma_flops_useful", "warp_instructions", "global_read_sectors", "global_write_sectors", "requested_bytes", "active_lanes", "skipped", "waits", "classes"})
     CHECK(object["counters"].contains(counter));
   CHECK(object["counters"]["mma_flops_useful"] == 2 * 9 * 8 * 256);
+  CHECK(object["counters"]["global_read_sectors"].get<int>() * 32 == object["counters"]["global_read_bytes"]);
+  int executed = 0;
+  for (const auto& [kind, count] : object["counters"]["classes"].items()) executed += count.get<int>();
+  CHECK(object["counters"]["warp_instructions"] == executed);
+  CHECK(object["device_note"] == "");
 }
 
 TEST_CASE("a_run_is_reproducible_and_its_seed_matters") {

@@ -171,6 +171,7 @@ TEST_CASE("a_run_brings_its_prediction_its_occupancy_and_the_heat_of_its_lines")
   run.report.instructions.resize(3);
   sim::InstructionProfile& integer = run.report.instructions[0];
   integer.ptx_line = 2, integer.kind = sim::InstructionClass::kInteger, integer.executions = 300, integer.active_lanes = 4800;
+  integer.global_read_bytes = 256, integer.global_write_bytes = 64, integer.requested_bytes = 100, integer.mma_flops = 5000, integer.skipped = 7;  // of other kinds of instructions, here in one
   sim::InstructionProfile& shared = run.report.instructions[1];
   shared.ptx_line = 3, shared.kind = sim::InstructionClass::kShared, shared.executions = 100, shared.active_lanes = 3200, shared.waits = 2;
   shared.shared_wavefronts = 225, shared.shared_wavefronts_ideal = 100;
@@ -178,8 +179,9 @@ TEST_CASE("a_run_brings_its_prediction_its_occupancy_and_the_heat_of_its_lines")
   const Json model = page_model(input)["run"];
   // An SM issues four warp instructions a clock and serves one wavefront: 75 clocks and 225.
   REQUIRE(model["heat"].size() == 2);
-  CHECK(model["heat"][0] == Json({2, 0.75, 100, 32.0, 0, 225, 100, 2}));
-  CHECK(model["heat"][1] == Json({1, 0.25, 300, 16.0, 0, 0, 0, 0}));
+  CHECK(model["heat"][0] == Json({2, 0.75, 100, 32.0, 0, 225, 100, 2, 0, 0, "shared"}));
+  CHECK(model["heat"][1] == Json({1, 0.25, 300, 16.0, 320, 0, 0, 0, 100, 5000, "integer"}));
+  CHECK(model["totals"] == Json({{"global_read_sectors", 8}, {"global_write_sectors", 2}, {"requested_bytes", 100}, {"active_lanes", 8000}, {"skipped", 7}, {"waits", 2}, {"classes", {{"integer", 300}, {"shared", 100}}}}));
   CHECK(model["prediction"]["kind"] == "predicted, not measured");
   CHECK(model["occupancy"].contains("limit"));
 }

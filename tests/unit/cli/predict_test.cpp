@@ -96,7 +96,15 @@ TEST_CASE("a_prediction_always_calls_itself_one_and_names_unconfirmed_rates") {
   const Prediction p = predict(even_work(), kRound);
   CHECK(prediction_text(p) == "predicted, not measured: at least 6.00 us on round, bound by L2, 25.0% of the roofline");
   CHECK(prediction_parts(p) == "tensor core 4.00 us, L2 6.00 us (rate unconfirmed), memory 1.00 us, shared memory 3.00 us, issue 2.00 us");
-  CHECK(prediction_json(predict(even_work(), kRound))["kind"] == "predicted, not measured");
+  CHECK(prediction_json(p)["kind"] == "predicted, not measured");
+  CHECK(prediction_json(p)["sources"].get<std::string>().find("data sheets") != std::string::npos);
+  CHECK(prediction_json(p)["clock_confirmed"] == true);
+  // A clock that nobody confirmed leaves nothing of an SM confirmed; the memory has its own.
+  plan::Machine vague = kRound;
+  vague.unconfirmed = plan::kClockRate;
+  const Prediction q = predict(even_work(), vague);
+  CHECK(prediction_parts(q) == "tensor core 4.00 us (rate unconfirmed), L2 6.00 us (rate unconfirmed), memory 1.00 us, shared memory 3.00 us (rate unconfirmed), issue 2.00 us (rate unconfirmed)");
+  CHECK(prediction_json(q)["clock_confirmed"] == false);
 }
 
 // Against the CUDA occupancy calculator's own figures.

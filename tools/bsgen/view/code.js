@@ -93,11 +93,11 @@ function buildCode() {
   $("ptx").replaceChildren(...ptxRows);
   // How hot each line is: a bar behind its number, and its counts on hovering.
   const heat = model.run ? model.run.heat : [], hottest = Math.max(1e-9, ...heat.map(line => line[1]));
-  for (const [line, share, executions, lanes, moved, wavefronts, ideal, waits] of heat) {
+  for (const [line, share, executions, lanes, moved, wavefronts, ideal, waits, asked, flops, kind] of heat) {
     const row = ptxRows[line];
     if (!row) continue;
     row.querySelector(".no").style.boxShadow = `inset ${-Math.round(30 * share / hottest)}px 0 var(--hot-soft)`;
-    row.title = `${percent(share)} of the predicted time · ${number(executions)} executions, ${number(lanes)} lanes` + (moved ? ` · ${bytes(moved)} of global memory` : "") + (wavefronts ? ` · ${number(wavefronts)} wavefronts, ${number(ideal)} ideal` : "") + (waits ? ` · ${number(waits)} waits` : "");
+    row.title = `${kind} · ${percent(share)} of the predicted time · ${number(executions)} executions, ${number(lanes)} lanes` + (moved ? ` · ${number(moved / 32)} sectors, ${bytes(moved)} of global memory for ${bytes(asked)}` : "") + (wavefronts ? ` · ${number(wavefronts)} wavefronts, ${number(ideal)} ideal` : "") + (flops ? ` · ${number(flops / 1000)} kFLOP of the tensor core` : "") + (waits ? ` · ${number(waits)} waits` : "");
   }
   // Tables come before what is worth reading first: begin at the parameters, and at the entry.
   scrollTo(ptxRows[model.ptx.text.split("\n").findIndex(line => line.includes(".entry"))], $("ptx"));

@@ -11,7 +11,7 @@
 #include "tools/bsgen/plan_text.h"
 #include "tools/bsgen/profile.h"
 #include "tools/bsgen/view/page.h"
-#include "tools/bsgen/view/source_map.h"
+#include "runtime/sim/ptx/source_map.h"
 
 namespace bsgen::cli {
 namespace {
@@ -134,7 +134,7 @@ std::string cut(const std::string& text, std::size_t most, bool& was_cut) {
 
 // The generated file, then every template that a PTX line came from, in order of first use; `index`
 // of each name.
-Json sources_model(const PageInput& input, const SourceMap& map, std::vector<int>& source_of_file) {
+Json sources_model(const PageInput& input, const sim::ptx::SourceMap& map, std::vector<int>& source_of_file) {
   Json sources = Json::array();
   const auto add = [&](const std::string& name, const std::string& text, std::size_t most) {
     bool was_cut = false;
@@ -171,7 +171,7 @@ void add_code(Json& model, const PageInput& input) {
     return;
   }
   const std::string& ptx = input.image->ptx;
-  const SourceMap map = map_ptx(ptx);
+  const sim::ptx::SourceMap map = sim::ptx::map_ptx(ptx);
   std::vector<int> source_of_file;
   model["sources"] = sources_model(input, map, source_of_file);
 
@@ -188,7 +188,7 @@ void add_code(Json& model, const PageInput& input) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
 
   Json chains = Json::array();
-  for (const SourceMap::Chain& chain : map.chains) {
+  for (const sim::ptx::SourceMap::Chain& chain : map.chains) {
     Json places = Json::array();
     for (const auto& [file, line] : chain)
       if (source_of_file[file] >= 0) places.push_back({source_of_file[file], line});
@@ -220,7 +220,8 @@ Json report_model(const PageInput& input) {
           {"key", input.report.key}};
 }
 
-// What the hottest PTX lines spent: [line from 0, share of the predicted time, executions, lanes, global bytes, wavefronts, ideal, waits].
+// What the hottest PTX lines spent: [line from 0, share of the predicted time, executions, lanes, global bytes, wavefronts, ideal, waits,
+// bytes asked for, FLOP of the tensor core, class].
 Json heat_model(const PageInput& input) {
   constexpr std::size_t kMostLines = 4000;
   Json lines = Json::array();
@@ -233,7 +234,7 @@ Json heat_model(const PageInput& input) {
     const sim::InstructionProfile& p = row.sum;
     lines.push_back({p.ptx_line - 1, profile.heat > 0 ? std::round(row.heat / profile.heat * 1e6) / 1e6 : 0, p.executions,
                      std::round(static_cast<double>(p.active_lanes) / static_cast<double>(p.executions) * 10) / 10,
-                     p.global_read_bytes + p.global_write_bytes, p.shared_wavefronts, p.shared_wavefronts_ideal, p.waits});
+                     p.global_read_bytes + p.global_write_bytes, p.shared_wavefronts, p.shared_wavefronts_ideal, p.waits, p.requested_bytes, p.mma_flops, name(p.kind)});
   }
   return lines;
 }
@@ -246,6 +247,7 @@ Json run_model(const PageInput& input) {
                            {"kind", d.kind},
                            {"message", d.message},
                            {"ptx_line", d.ptx_line},
+                           {"ptx_lines", d.ptx_lines},
                            {"count", d.count}});
   const sim::Counters& c = run.report.counters;
   return {{"tokens", run.tokens},
@@ -258,6 +260,7 @@ Json run_model(const PageInput& input) {
           {"occupancy", occupancy_json(run.occupancy)},
           {"prediction", prediction_json(run.prediction)},
           {"heat", heat_model(input)},
+          {"totals", totals_json(totals_of(run.report))},
           {"counters",
            {{"global_read_bytes", c.global_read_bytes},
             {"global_write_bytes", c.global_write_bytes},
