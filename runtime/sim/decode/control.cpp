@@ -132,8 +132,17 @@ void nanosleep(Decoder& d) {
   d.op().kind = OpKind::kWait;
 }
 
+// What is left of a call through a pointer that no function answers.
+void stray_call(Decoder& d) {
+  d.want_operands(2, 2);
+  d.op().handler = &report_stray_call;
+  d.source(1, d.operand(0), ScalarType::kU64);
+  d.op().immediate = d.integer(d.operand(1), 0, 1 << 20);
+}
+
 // Calls of functions of our own are expanded before (ptx/inline_calls.h); these the host answers. Arguments are variables of the frame.
 void call(Decoder& d) {
+  if (d.take("stray")) return stray_call(d);
   const bool prints = d.take("vprintf");
   if (!prints) d.require("assertfail");
   d.want_operands(prints ? 3 : 5, prints ? 3 : 5);

@@ -98,6 +98,8 @@ class Decoder {
   // Registers of a vector operand (or a single one), appended to Program::extra. `wider` lets registers be wider than the type.
   // Returns their common width.
   Width extra(const ptx::Operand& operand, ptx::ScalarType type, std::size_t count, bool is_definition, bool wider = false);
+  // The same for a register of 128 bits, which is two values: low half, then high half.
+  void halves(const ptx::Operand& operand, bool is_definition);
   // The registers in Program::extra from `first` on, written by this instruction, are read by it too, if only sometimes.
   void reads_too(std::uint32_t first);
   // A register of 32 bits that only this instruction uses.
@@ -128,6 +130,7 @@ class Decoder {
   std::map<std::pair<std::uint64_t, int>, std::uint32_t> constants_;
   std::vector<std::uint64_t> module_shared_, function_variables_;  // addresses in their space
   std::vector<bool> referenced_;                                   // module variables
+  std::map<int, std::uint32_t> high_halves_;                       // of registers of 128 bits
   std::uint32_t sinks_[3] = {~0u, ~0u, ~0u};
   std::uint32_t carry_ = ~0u;                                      // its value, once something names it
 

@@ -70,7 +70,8 @@ void load_or_store(Decoder& d, bool load) {
   const ScalarType type = d.take_type();
   if (d.failed()) return;
   const int bytes = ptx::size_bytes(type);
-  const bool plain_type = ptx::size_bits(type) >= 8 && type != ScalarType::kB128 && type != ScalarType::kF16x2 && type != ScalarType::kBf16x2;
+  const bool quad = type == ScalarType::kB128;
+  const bool plain_type = ptx::size_bits(type) >= 8 && (!quad || count == 1) && type != ScalarType::kF16x2 && type != ScalarType::kBf16x2;
   if (!plain_type) return d.fail("this type cannot be loaded or stored");
   if (bytes * static_cast<int>(count) > 32 || (count == 8 && bytes != 4)) return d.fail("a vector of this size does not exist");
   d.want_operands(2, policy ? 3 : 2);
@@ -88,10 +89,14 @@ void load_or_store(Decoder& d, bool load) {
     op.handler = load ? &load_cluster : &store_cluster;
   }
   if (space != Space::kLocal && space != Space::kParam && space != Space::kConst) order(d, ordering, cluster ? Space::kShared : space);
-  op.element_bytes = static_cast<std::uint8_t>(bytes);
-  op.count = static_cast<std::uint8_t>(count);
+  op.element_bytes = static_cast<std::uint8_t>(quad ? 8 : bytes);
+  op.count = static_cast<std::uint8_t>(quad ? 2 : count);
   op.flags = static_cast<std::uint8_t>((d.address(1, where, space) ? kAddress64 : 0) | (ptx::is_signed(type) ? kSigned : 0) | (read_only ? kReadOnly : 0));
   op.extra = static_cast<std::uint32_t>(d.program().extra.size());
+  if (quad) {
+    op.flags |= kWideRegisters;
+    return d.halves(what, load);
+  }
   if (d.extra(what, type, count, load, true) == Width::kLong) op.flags |= kWideRegisters;
 }
 void ld(Decoder& d) { load_or_store(d, true); }
@@ -156,6 +161,15 @@ void atomic(Decoder& d, bool returns) {
                                      (scope < 0 ? static_cast<int>(Scope::kGpu) : scope) << kScopeShift), space);
   const std::size_t sources = kind == AtomicOp::kCas ? 2 : 1;
   d.want_operands(1 + sources + returns + policy, 1 + sources + returns + policy);
+  if (type == ScalarType::kB128) {
+    d.need_target(90);
+    if (!returns) return d.fail("this combination of types does not exist");
+    if (d.address(1, d.operand(1), space)) op.flags |= kAddress64;
+    op.extra = static_cast<std::uint32_t>(d.program().extra.size());
+    for (const std::size_t which : {0, 2, 3})
+      if (which < 2 + sources) d.halves(d.operand(which), which == 0);
+    return;
+  }
   Operand sink;
   sink.kind = Operand::Kind::kSink;
   d.destination(0, returns ? d.operand(0) : sink, type);

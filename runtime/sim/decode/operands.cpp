@@ -69,6 +69,10 @@ std::uint32_t Decoder::value_of(const Operand& operand, ScalarType type, bool is
       else if (bits != 64)
         return fail(fmt::format("a 64-bit float constant for type .{}", ptx::name(type))), 0;
       break;
+    case Kind::kFunction:
+      if (bits != 64) return fail("a function's address needs 64 bits"), 0;
+      value = ptx::function_address(operand.index);
+      break;
     case Kind::kVariable:
     case Kind::kParameter:
       if (bits < 32) return fail("an address needs 32 or 64 bits"), 0;
@@ -131,6 +135,25 @@ Width Decoder::extra(const Operand& operand, ScalarType type, std::size_t count,
     refer(value, is_definition);
   }
   return width;
+}
+
+void Decoder::halves(const Operand& operand, bool is_definition) {
+  std::uint32_t half[2] = {};
+  if (operand.kind == Kind::kSink && is_definition) {
+    half[0] = half[1] = value_of(operand, ScalarType::kB64, true, false);
+  } else {
+    if (operand.kind != Kind::kRegister || operand.offset != 0 || function_.registers[operand.index].type != ScalarType::kB128) return fail("expected a register of type .b128");
+    half[0] = static_cast<std::uint32_t>(operand.index);
+    const auto [high, is_new] = high_halves_.try_emplace(operand.index, static_cast<std::uint32_t>(draft_.values.size()));
+    if (is_new) draft_.values.push_back({Width::kLong, false, false, 0});
+    half[1] = high->second;
+  }
+  for (const std::uint32_t value : half) {
+    draft_.extra_values.push_back(static_cast<std::uint32_t>(draft_.program.extra.size()));
+    draft_.program.extra.push_back(value);
+    // Halves are written together, so that of a register which nothing wrote only the low one is reported.
+    draft_.references.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), value, is_definition, !is_definition && value == half[1]});
+  }
 }
 
 void Decoder::reads_too(std::uint32_t first) {

@@ -107,6 +107,22 @@ void selp(Decoder& d) {
 }
 
 // mov.type d, a: a register, a constant, an address, a special register, or packing and unpacking {a, b}.
+// mov.b128 with registers of 128 bits, or two of 64 or four of 32 in braces on one side.
+void move_quad(Decoder& d, const Operand& to, const Operand& from) {
+  Op& op = d.op();
+  op.handler = &move_128_bits;
+  op.extra = static_cast<std::uint32_t>(d.program().extra.size());
+  for (const bool is_definition : {true, false}) {
+    const Operand& side = is_definition ? to : from;
+    const bool words = side.kind == Operand::Kind::kVector && side.elements.size() == 4;
+    if (words) op.flags |= is_definition ? kToWords : kFromWords;
+    if (side.kind == Operand::Kind::kVector)
+      d.extra(side, words ? ScalarType::kB32 : ScalarType::kB64, words ? 4 : 2, is_definition);
+    else
+      d.halves(side, is_definition);
+  }
+}
+
 void mov(Decoder& d) {
   const ScalarType type = d.take_type();
   if (d.failed()) return;
@@ -119,6 +135,7 @@ void mov(Decoder& d) {
   const bool packs = from.kind == Operand::Kind::kVector, unpacks = to.kind == Operand::Kind::kVector;
   if (packs || unpacks) {
     const std::size_t parts = packs ? from.elements.size() : to.elements.size();
+    if (type == ScalarType::kB128 && (parts == 2 || parts == 4) && packs != unpacks) return move_quad(d, to, from);
     const ScalarType part = parts == 2 || parts == 4 ? part_type(parts) : ScalarType::kNone;
     if (part == ScalarType::kNone || (packs && unpacks)) return d.fail("a vector of this shape cannot be moved");
     d.op().handler = packs ? &pack_vector : &unpack_vector;
@@ -131,6 +148,7 @@ void mov(Decoder& d) {
     if (unpacks) d.source(0, from, type);
     return;
   }
+  if (type == ScalarType::kB128) return move_quad(d, to, from);
   d.destination(0, to, type);
   if (from.kind == Operand::Kind::kSpecial) {
     d.op().handler = special_handler(from.text, d.op().immediate);

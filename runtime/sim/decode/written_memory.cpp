@@ -97,7 +97,7 @@ void find_written_memory(Draft& draft, const ptx::Function& function) {
     const bool in_text = op < function.body.size();
     if (in_text && from_memory(op)) {
       const std::string_view opcode = function.body[op].opcode;
-      for (const std::string_view type : {".b64", ".u64", ".s64"}) origin.anything |= names(opcode, type);
+      for (const std::string_view type : {".b64", ".u64", ".s64", ".b128"}) origin.anything |= names(opcode, type);
     } else {
       if (in_text)
         for (const Operand& operand : function.body[op].operands) parameters_of(operand, function, loaded_parameter_bytes(function.body[op].opcode), origin);

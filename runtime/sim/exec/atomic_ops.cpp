@@ -56,11 +56,35 @@ T combine(T old, T b, T) {
     return {std::uint32_t{add_bf16(high(old.bits), high(b.bits))} << 16 | add_bf16(low(old.bits), low(b.bits))};
 }
 
+// Two registers of 64 bits each, in Program::extra: result, then b, then c.
+struct Quad {
+  std::uint64_t low, high;
+  bool operator==(const Quad&) const = default;
+};
+std::uint64_t* half_of(const Warp& warp, const Op& op, std::uint32_t which) { return warp.reg64(warp.cta->launch->program->extra[op.extra + which]); }
+
+enum Role : int { kResult = 0, kB = 2, kC = 3 };  // slots
 template <class T>
-T lane_value(const Warp& warp, std::uint32_t slot, int lane) {
+T lane_value(const Warp& warp, const Op& op, Role role, int lane) {
   T value;
-  std::memcpy(&value, warp.registers + slot + lane * (sizeof(T) == 8 ? 8 : 4), sizeof(T));
+  if constexpr (std::is_same_v<T, Quad>) {
+    const std::uint32_t first = role == kB ? 2 : 4;
+    value = {half_of(warp, op, first)[lane], half_of(warp, op, first + 1)[lane]};
+  } else {
+    std::memcpy(&value, warp.registers + op.slot[role] + lane * (sizeof(T) == 8 ? 8 : 4), sizeof(T));
+  }
   return value;
+}
+template <class T>
+void set_result(Warp& warp, const Op& op, int lane, T value) {
+  if constexpr (std::is_same_v<T, Quad>) {
+    half_of(warp, op, 0)[lane] = value.low;
+    half_of(warp, op, 1)[lane] = value.high;
+  } else {
+    std::byte* const to = warp.registers + op.slot[kResult] + lane * (sizeof(T) == 8 ? 8 : 4);
+    std::memset(to, 0, sizeof(T) == 8 ? 8 : 4);
+    std::memcpy(to, &value, sizeof(T));
+  }
 }
 
 // f32 sums in global memory lose subnormal operands and results, in shared memory they keep them (PTX ISA, "atom").
@@ -70,12 +94,16 @@ template <class T, AtomicOp kOp>
 void apply(Warp& warp, const Op& op, std::byte* host, int lane, bool shared) {
   T old;
   std::memcpy(&old, host, sizeof(T));
-  T made = combine<T, kOp>(old, lane_value<T>(warp, op.slot[2], lane), lane_value<T>(warp, op.slot[3], lane));
+  const T b = lane_value<T>(warp, op, kB, lane);
+  T made;
+  if constexpr (std::is_same_v<T, Quad>)
+    made = kOp == AtomicOp::kExch ? b : old == b ? lane_value<T>(warp, op, kC, lane) : old;
+  else
+    made = combine<T, kOp>(old, b, lane_value<T>(warp, op, kC, lane));
   if constexpr (std::is_same_v<T, float>)
-    if (!shared) made = flushed(combine<T, kOp>(flushed(old), flushed(lane_value<T>(warp, op.slot[2], lane)), T{}));
+    if (!shared) made = flushed(combine<T, kOp>(flushed(old), flushed(b), T{}));
   std::memcpy(host, &made, sizeof(T));
-  std::memset(warp.registers + op.slot[0] + lane * (sizeof(T) == 8 ? 8 : 4), 0, sizeof(T) == 8 ? 8 : 4);
-  std::memcpy(warp.registers + op.slot[0] + lane * (sizeof(T) == 8 ? 8 : 4), &old, sizeof(T));
+  set_result(warp, op, lane, old);
 }
 
 template <class T, AtomicOp kOp>
@@ -191,6 +219,7 @@ Handler find_handler(AtomicOp op, ScalarType type, Where space) {
   switch (type) {
     case ScalarType::kB16: return op == AtomicOp::kCas ? in_space<std::uint16_t, AtomicOp::kCas>(space) : nullptr;
     case ScalarType::kB32: return of_bits<std::uint32_t>(op, space);
+    case ScalarType::kB128: return op == AtomicOp::kExch ? in_space<Quad, AtomicOp::kExch>(space) : op == AtomicOp::kCas ? in_space<Quad, AtomicOp::kCas>(space) : nullptr;
     case ScalarType::kB64: return of_bits<std::uint64_t>(op, space);
     case ScalarType::kU32: return of_integer<std::uint32_t>(op, space);
     case ScalarType::kS32: return of_integer<std::int32_t>(op, space);

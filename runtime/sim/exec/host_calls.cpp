@@ -46,4 +46,12 @@ void host_assert(Warp& warp, const Op& op) {
   });
 }
 
+void report_stray_call(Warp& warp, const Op& op) {
+  const int lane = std::countr_zero(warp.mask);
+  report(warp, op, Severity::kError, "call", lane, [&] {
+    return fmt::format("calls address {:#x}, which is no function that it can call: candidates are the {} with these parameters whose addresses the kernel takes and which are not being called already",
+                       warp.reg64(op.slot[1])[lane], op.immediate);
+  });
+}
+
 }  // namespace bsgen::sim

@@ -33,7 +33,7 @@ void check_copies_at_exit(Warp& warp);
 void land_copies(Warp& warp, std::uint32_t lanes);
 
 enum class AtomicOp : std::uint8_t { kAdd, kMin, kMax, kInc, kDec, kAnd, kOr, kXor, kExch, kCas };
-// slot[0] = d (a sink for red), slot[2] = b, slot[3] = c (cas). nullptr where the combination does not exist.
+// slot[0] = d (a sink for red), slot[2] = b, slot[3] = c (cas); of 128 bits extra = halves of d, b and c. nullptr where the combination does not exist.
 Handler atomic_handler(AtomicOp op, ptx::ScalarType type, ptx::Space space);
 
 // Vectors of `count` values of element_bytes: extra = sources, then results; target = the mode.

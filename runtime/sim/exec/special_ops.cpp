@@ -1,6 +1,7 @@
 #include "runtime/sim/exec/special_ops.h"
 
 #include <array>
+#include <bit>
 
 #include "runtime/sim/exec/warp.h"
 
@@ -143,6 +144,25 @@ void set_from_comparison(Warp& warp, const Op& op) {
   const std::uint32_t truth = warp.predicate(op.slot[5]);
   for (int lane = 0; lane < kLanes; ++lane)
     if (warp.mask >> lane & 1) warp.reg32(op.slot[0])[lane] = truth >> lane & 1 ? static_cast<std::uint32_t>(op.immediate) : 0;
+}
+
+void move_128_bits(Warp& warp, const Op& op) {
+  const std::uint32_t* const to = warp.cta->launch->program->extra.data() + op.extra;
+  const std::uint32_t* const from = to + (op.flags & kToWords ? 4 : 2);
+  for (std::uint32_t rest = warp.mask; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    std::uint64_t half[2];  // read before anything is written: they may change places
+    for (int i = 0; i < 2; ++i)
+      half[i] = op.flags & kFromWords ? warp.reg32(from[2 * i])[lane] | std::uint64_t{warp.reg32(from[2 * i + 1])[lane]} << 32 : warp.reg64(from[i])[lane];
+    for (int i = 0; i < 2; ++i) {
+      if (op.flags & kToWords) {
+        warp.reg32(to[2 * i])[lane] = static_cast<std::uint32_t>(half[i]);
+        warp.reg32(to[2 * i + 1])[lane] = static_cast<std::uint32_t>(half[i] >> 32);
+      } else {
+        warp.reg64(to[i])[lane] = half[i];
+      }
+    }
+  }
 }
 
 }  // namespace bsgen::sim

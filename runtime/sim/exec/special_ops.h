@@ -24,4 +24,8 @@ constexpr std::uint64_t window_of(ptx::Space space) {
   return space == ptx::Space::kShared ? kSharedWindow : space == ptx::Space::kLocal ? kLocalWindow : space == ptx::Space::kParam ? kParamWindow : 0;
 }
 
+// mov.b128. extra = registers to write, then registers to read: two of 64 bits, or with these flags four of 32.
+enum : std::uint8_t { kToWords = 1, kFromWords = 2 };
+void move_128_bits(Warp& warp, const Op& op);
+
 }  // namespace bsgen::sim

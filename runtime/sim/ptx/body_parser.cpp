@@ -57,6 +57,7 @@ void BodyParser::statement() {
     const std::string_view label = cursor_.word("a label");
     cursor_.expect(':');
     if (cursor_.is(".branchtargets")) return branch_table(label);
+    if (cursor_.is(".callprototype")) return prototype(label);
     return declare(label, {Symbol::Kind::kLabel, static_cast<int>(function_.body.size())});
   }
   instruction();
@@ -130,6 +131,24 @@ void BodyParser::branch_table(std::string_view label) {
   declare(label, {Symbol::Kind::kBranchTable, pending.table});
   function_.branch_tables.emplace_back();
   pending_tables_.push_back(std::move(pending));
+}
+
+// "name: .callprototype (.param .b32 _) _ (.param .b32 _, .param .align 8 .b8 _[16]);"
+void BodyParser::prototype(std::string_view label) {
+  cursor_.advance();
+  const auto sizes = [](const std::vector<Parameter>& list) {
+    std::vector<std::uint32_t> bytes;
+    for (const Parameter& each : list) bytes.push_back(each.bytes);
+    return bytes;
+  };
+  Prototype made;
+  made.results = sizes(parse_parameter_list(cursor_));
+  cursor_.word("_");
+  made.parameters = sizes(parse_parameter_list(cursor_));
+  cursor_.accept(".noreturn");
+  cursor_.expect(';');
+  declare(label, {Symbol::Kind::kPrototype, static_cast<int>(function_.prototypes.size())});
+  function_.prototypes.push_back(std::move(made));
 }
 
 void BodyParser::instruction() {
@@ -257,7 +276,8 @@ Operand BodyParser::named(std::string_view name) {
       case Symbol::Kind::kVariable: made.kind = Operand::Kind::kVariable; return made;
       case Symbol::Kind::kParameter: made.kind = Operand::Kind::kParameter; return made;
       case Symbol::Kind::kLabel:
-      case Symbol::Kind::kBranchTable: break;  // resolved below, like labels still to come
+      case Symbol::Kind::kBranchTable:
+      case Symbol::Kind::kPrototype: break;  // resolved below, like labels still to come
     }
   }
   for (std::size_t i = 0; i < module_.variables.size(); ++i)
@@ -283,6 +303,9 @@ void BodyParser::resolve(Operand& operand, int line) {
     operand.kind = Operand::Kind::kLabel;
     operand.index = symbol->index;
     operand.module = true;  // a table, not an instruction
+  } else if (symbol != nullptr && symbol->kind == Symbol::Kind::kPrototype) {
+    operand.kind = Operand::Kind::kPrototype;
+    operand.index = symbol->index;
   } else {
     for (std::size_t i = 0; i < module_.functions.size(); ++i)
       if (module_.functions[i].name == operand.text) {

@@ -20,6 +20,7 @@ class BodyParser {
   void declare_variable(Space space);
   void location();
   void branch_table(std::string_view label);
+  void prototype(std::string_view label);
   void instruction();
   Operand operand(int depth);
   Operand number(bool negative);

@@ -85,4 +85,17 @@ Parameter parse_parameter(Cursor& cursor) {
   return parameter;
 }
 
+std::vector<Parameter> parse_parameter_list(Cursor& cursor) {
+  std::vector<Parameter> list;
+  if (!cursor.accept('(')) return list;
+  if (cursor.accept(')')) return list;
+  do {
+    if (!cursor.accept(".param")) return cursor.fail(fmt::format("expected .param, found {}", cursor.found())), list;
+    list.push_back(parse_parameter(cursor));
+    if (list.size() > 4096) return cursor.fail("more than 4096 parameters"), list;
+  } while (cursor.accept(','));
+  cursor.expect(')');
+  return list;
+}
+
 }  // namespace bsgen::sim::ptx

@@ -18,5 +18,7 @@ std::uint64_t parse_extents(Cursor& cursor, bool& unsized);
 Variable parse_variable(Cursor& cursor, Space space);
 // From behind ".param" to before ',' or ')'.
 Parameter parse_parameter(Cursor& cursor);
+// "(.param .b32 a, .param .b64 b)"; empty where no parenthesis opens.
+std::vector<Parameter> parse_parameter_list(Cursor& cursor);
 
 }  // namespace bsgen::sim::ptx

@@ -8,7 +8,8 @@
 
 namespace bsgen::sim::ptx {
 
-// The entry with every direct call expanded. Recursion, indirect calls and calls of undefined functions are refused.
+// The entry with every call expanded; one through a pointer becomes a choice among the functions whose addresses the module takes. Recursion and
+// calls of undefined functions are refused.
 Expected<Function> inline_calls(const Module& module, const Function& entry);
 
 }  // namespace bsgen::sim::ptx

@@ -67,7 +67,8 @@ struct Operand {
     kParameter,  // index into Function::parameters, + offset: its address
     kSpecial,    // %tid.x and its like: text
     kLabel,      // index of an instruction
-    kFunction,   // index into Module::functions
+    kFunction,   // index into Module::functions; anywhere but in a call: its address
+    kPrototype,  // index into Function::prototypes
     kAddress,    // [elements[0] + offset], further elements after commas
     kVector,     // {elements}, also a parenthesised list
     kPair,       // elements[0] | elements[1]
@@ -99,6 +100,12 @@ struct Parameter {
   std::uint32_t offset = 0;  // in the parameter block
 };
 
+// What a call through a pointer passes and gets (.callprototype): bytes of each.
+struct Prototype {
+  std::vector<std::uint32_t> results, parameters;
+  bool operator==(const Prototype&) const = default;
+};
+
 struct Function {
   std::string_view name;
   bool is_entry = false;
@@ -110,11 +117,15 @@ struct Function {
   std::vector<Variable> variables;       // of the body: .shared, .local and .param
   std::vector<Instruction> body;
   std::vector<std::vector<int>> branch_tables;  // .branchtargets lists, as instruction indices
+  std::vector<Prototype> prototypes;
   std::uint32_t cluster[3] = {};         // .reqnctapercluster; 0 = none given
   std::uint32_t max_registers = 0;       // .maxnreg; 0 = none given
   std::uint32_t max_threads = 0;         // .maxntid or .reqntid; 0 = none given
   int line = 0;
 };
+
+// Functions have no code in memory; their addresses are no place that could be read, each another one.
+constexpr std::uint64_t function_address(int index) { return (std::uint64_t{5} << 40) + 64 * (static_cast<std::uint64_t>(index) + 1); }
 
 struct Module {
   std::shared_ptr<const std::string> text;
@@ -123,6 +134,7 @@ struct Module {
   char target_suffix = '\0';
   std::vector<Variable> variables;
   std::vector<Function> functions;
+  std::vector<int> functions_in_memory;  // whose addresses initialisers of variables hold
   std::size_t num_registers = 0;         // of all functions
   std::vector<std::string_view> files;   // by .file index; may have gaps
 

@@ -31,7 +31,6 @@ class ModuleParser {
   void initializer(Variable& variable);
   void value(Variable& variable, std::uint64_t& at, std::uint64_t bytes);
   void function(bool is_entry);
-  std::vector<Parameter> parameter_list();
   void performance_directives(Function& function);
 
   Cursor& cursor_;
@@ -164,10 +163,14 @@ void ModuleParser::value(Variable& variable, std::uint64_t& at, std::uint64_t by
     }
     for (std::size_t i = 0; i < module_.variables.size(); ++i)
       if (module_.variables[i].name == name) pointer.variable = static_cast<int>(i);
-    if (pointer.variable < 0 || bytes != 8)
-      return cursor_.fail(fmt::format("the initialiser names {}, no variable before it", name.substr(0, 80)));
-    variable.pointers.push_back(pointer);
-    bits = 0;
+    int function = -1;
+    for (std::size_t i = 0; i < module_.functions.size(); ++i)
+      if (module_.functions[i].name == name) function = static_cast<int>(i);
+    if ((pointer.variable < 0 && (function < 0 || pointer.generic || pointer.addend != 0)) || bytes != 8)
+      return cursor_.fail(fmt::format("the initialiser names {}, no variable or function before it", name.substr(0, 80)));
+    if (pointer.variable >= 0) variable.pointers.push_back(pointer);
+    if (pointer.variable < 0) module_.functions_in_memory.push_back(function);
+    bits = pointer.variable < 0 ? function_address(function) : 0;
   } else if (token.kind == TokenKind::kInteger || token.kind == TokenKind::kFloat32 || token.kind == TokenKind::kFloat64) {
     cursor_.advance();
     if (negative && token.kind == TokenKind::kInteger) bits = 0 - bits;
@@ -181,26 +184,13 @@ void ModuleParser::value(Variable& variable, std::uint64_t& at, std::uint64_t by
   at += bytes;
 }
 
-std::vector<Parameter> ModuleParser::parameter_list() {
-  std::vector<Parameter> list;
-  if (!cursor_.accept('(')) return list;
-  if (cursor_.accept(')')) return list;
-  do {
-    if (!cursor_.accept(".param")) return cursor_.fail(fmt::format("expected .param, found {}", cursor_.found())), list;
-    list.push_back(parse_parameter(cursor_));
-    if (list.size() > 4096) return cursor_.fail("more than 4096 parameters"), list;
-  } while (cursor_.accept(','));
-  cursor_.expect(')');
-  return list;
-}
-
 void ModuleParser::function(bool is_entry) {
   Function made;
   made.line = cursor_.now().line;
   made.is_entry = is_entry;
-  if (!is_entry) made.results = parameter_list();
+  if (!is_entry) made.results = parse_parameter_list(cursor_);
   made.name = cursor_.word("a function name");
-  made.parameters = parameter_list();
+  made.parameters = parse_parameter_list(cursor_);
   for (Parameter& parameter : made.parameters) {
     parameter.offset = (made.parameter_bytes + parameter.align - 1) / parameter.align * parameter.align;
     made.parameter_bytes = parameter.offset + parameter.bytes;

@@ -10,7 +10,7 @@
 namespace bsgen::sim::ptx {
 
 struct Symbol {
-  enum class Kind { kRegister, kVariable, kParameter, kLabel, kBranchTable };
+  enum class Kind { kRegister, kVariable, kParameter, kLabel, kBranchTable, kPrototype };
   Kind kind;
   int index;
 };

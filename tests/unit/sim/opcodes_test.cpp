@@ -138,6 +138,19 @@ TEST_CASE("ordinary_cuda_runs_as_cpp_says_on_every_architecture") {
                                  static_cast<unsigned>((t > 17 ? t - 17 : 17 - t) + 2));
        }},
       {"atomics", [](int) { return 31 * 32 / 2 + 16 + 16; }},
+      {"pointers",
+       [](int t) {
+         const auto way = [](int which, int x, int a, double b) {
+           const int whole = static_cast<int>(b);
+           return which == 0 ? x * a + whole : which == 1 ? x + a + whole : x - a * whole;
+         };
+         return way(t % 3, t, 3, 1.5) + way(t & 1 ? 0 : 2, t, 2, t + 0.25) * 1000 + way(t > 11 ? 1 : 0, t, 5, 2.5) * 7;
+       }},
+      {"virtual_functions",
+       [](int t) {
+         const auto area = [t](int which, int x) { return which == 0 ? x : which == 1 ? t * t + x : 3 * x; };
+         return area(t % 3, t + 1) + area((t + 1) % 3, 2) * 100;
+       }},
   };
   const std::string source = read_kernel("features.cu");
   for (const char* arch : {"75", "80", "90", "100", "120"}) {

@@ -112,9 +112,6 @@ bool is_beside(const std::string& header) {
     if (header.find(name) != std::string::npos) return true;
   return false;
 }
-bool is_beside(const Wrapper& w) {  // 128-bit registers
-  return w.result.find("B128") != std::string::npos || std::any_of(w.parameters.begin(), w.parameters.end(), [](const std::string& p) { return p.find("B128") != std::string::npos; });
-}
 
 // One kernel per wrapper and choice of tags.
 std::string all_wrappers(const std::string& arch, int& count) {
@@ -127,7 +124,7 @@ std::string all_wrappers(const std::string& arch, int& count) {
   for (const std::filesystem::path& header : headers) {
     if (is_beside(header.stem().string())) continue;
     for (const Wrapper& w : wrappers_of(header)) {
-      if (!exists(w, arch) || is_beside(w)) continue;
+      if (!exists(w, arch)) continue;
       std::size_t variants = 1;
       for (const std::string& p : w.parameters)
         if (p.find('<') != std::string::npos)

@@ -85,3 +85,37 @@ extern "C" __global__ void atomics(int* out) {
   __syncthreads();
   out[t] = sum + static_cast<int>(total) + __syncthreads_count(t & 1);
 }
+
+// Calls through pointers: out of memory, out of constant memory, handed on, and through the tables of virtual functions.
+using Way = int (*)(int, Pair);
+__device__ __noinline__ int sum_of(int x, Pair p) { return x + p.a + static_cast<int>(p.b); }
+__device__ __noinline__ int difference(int x, Pair p) { return x - p.a * static_cast<int>(p.b); }
+__device__ Way ways[3] = {apart, sum_of, difference};
+__constant__ Way fixed_ways[2] = {difference, apart};
+__device__ __noinline__ int through(Way way, int x) { return way(x, {5, 2.5}); }
+
+extern "C" __global__ void pointers(int* out) {
+  const int t = threadIdx.x;
+  out[t] = ways[t % 3](t, {3, 1.5}) + fixed_ways[t & 1](t, {2, t + 0.25}) * 1000 + through(t > 11 ? sum_of : apart, t) * 7;
+}
+
+struct Shape {
+  int size;
+  __device__ virtual int area(int x) const { return x; }
+};
+struct Square : Shape {
+  __device__ int area(int x) const override { return size * size + x; }
+};
+struct Bar : Shape {
+  __device__ int area(int x) const override { return size * x; }
+};
+
+extern "C" __global__ void virtual_functions(int* out) {
+  const int t = threadIdx.x;
+  Shape shape;
+  Square square;
+  Bar bar;
+  shape.size = 1, square.size = t, bar.size = 3;
+  const Shape* const all[] = {&shape, &square, &bar};
+  out[t] = all[t % 3]->area(t + 1) + all[(t + 1) % 3]->area(2) * 100;
+}
