@@ -70,23 +70,32 @@ struct Workload {
     return Run{milliseconds_since(start), cpu, ready.device->last_report().instructions.size()};
   }
 
-  // Two launches of one thread each, on two devices that share nothing: what the host's two processors can do at once. Time until both have ended.
-  Expected<double> launch_two() const {
+  // Two launches of one thread each, on two devices that share nothing: what the host's two processors can do at once. Times until both have ended.
+  Expected<Run> launch_two() const {
     BSGEN_ASSIGN(Ready one, prepare(true, 1));
     BSGEN_ASSIGN(Ready other, prepare(true, 1));
+    const double cpu_start = cpu_ms();
     const auto start = std::chrono::steady_clock::now();
     Status beside;
     std::thread second([&] { beside = other.kernel.launch(other.staged.arguments()); });
     const Status here = one.kernel.launch(one.staged.arguments());
     second.join();
-    const double wall = milliseconds_since(start);
+    const Run both{milliseconds_since(start), cpu_ms() - cpu_start, 0};
     BSGEN_TRY(here);
     BSGEN_TRY(beside);
-    return wall;
+    return both;
   }
 };
 
 Verdict at_least(double measured, double asked) { return measured >= asked ? Verdict::kOk : Verdict::kMissed; }
+
+bool had_both_cores(const Workload::Run& run) { return run.cpu_ms > 1.8 * run.wall_ms; }
+
+// How much more two threads get done in a time than one, where theirs is `work` times one's. Where other programs had the second core, the
+// wall tells of them; then what the threads cost each other is asked of processor time.
+double times_one(const Workload::Run& one, const Workload::Run& two, double work) {
+  return work * (had_both_cores(two) ? one.wall_ms / two.wall_ms : 2 * one.cpu_ms / two.cpu_ms);
+}
 
 // Speed without and with checks, their ratio, and what a second thread is worth.
 std::vector<Figure> promises(const Arch& arch, double asked_off, double asked_on, const SuiteOptions& options) {
@@ -111,12 +120,10 @@ std::vector<Figure> promises(const Arch& arch, double asked_off, double asked_on
     off.push_back(workload->gflop / cpu[0] * 1e3);
     on.push_back(workload->gflop / cpu[1] * 1e3);
     ratio.push_back(cpu[1] / cpu[0]);
-    // Where other programs had the second core, the wall tells of them; then what the threads cost each other is asked of processor time.
-    const bool was_free = together->cpu_ms > 1.8 * together->wall_ms;
-    second.push_back(was_free ? alone->wall_ms / together->wall_ms : 2 * alone->cpu_ms / together->cpu_ms);
-    by_wall += was_free;
-    ceiling.push_back(2 * alone->wall_ms / *two);
-    share.push_back(*two / (2 * together->wall_ms));
+    second.push_back(times_one(*alone, *together, 1));
+    by_wall += had_both_cores(*together);
+    ceiling.push_back(times_one(*alone, *two, 2));
+    share.push_back(second.back() / ceiling.back());
   }
   const Samples s_off(off), s_on(on), s_ratio(ratio), s_second(second), s_ceiling(ceiling), s_share(share);
   const auto speed = [&](const char* checks, const Samples& samples, double asked) {
