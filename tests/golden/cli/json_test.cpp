@@ -94,13 +94,13 @@ TEST_CASE("run_keys_on_the_simulated_device") {
   const Json json = run_rows("");
   const std::string all =
       "schema device arch op dtype out_dtype tier rows cols block nonzero_blocks tokens worst_error worst_at relative_error passed output_digest diagnostics "
-      "counters schedules occupancy prediction";
+      "counters device_note schedules occupancy prediction";
   CHECK(keys(json) == all);
   CHECK(json["schedules"] == Json({"early", "late"}));
   CHECK(keys(json["occupancy"]) ==
         "ctas_per_sm limit warps_per_sm max_warps_per_sm registers shared_bytes threads by_registers by_shared_memory by_threads by_ctas");
   CHECK(json["occupancy"]["registers"].is_null());  // nothing was assembled
-  CHECK(keys(json["prediction"]) == "kind gpu predicted_us bound roofline_us roofline_fraction stretch resources");
+  CHECK(keys(json["prediction"]) == "kind gpu clock_confirmed sources predicted_us bound roofline_us roofline_fraction stretch resources");
   CHECK(json["prediction"]["kind"] == "predicted, not measured");
   CHECK(json["prediction"]["gpu"] == "A100");
   CHECK(keys(json["prediction"]["resources"][0]) == "name predicted_us rate_confirmed");
@@ -114,13 +114,21 @@ TEST_CASE("profile_and_trace_keys_and_sums") {
   const Json& profile = json["profile"];
   CHECK(keys(profile) == "classes cuda_lines instructions");
   CHECK(keys(profile["instructions"][0]) ==
-        "ptx_line opcode class predicted_share executions skipped active_lanes waits requested_bytes global_read_bytes global_write_bytes shared_wavefronts "
-        "shared_wavefronts_ideal mma_flops cuda_file cuda_line");
-  std::uint64_t executed = 0, of_classes = 0, read = 0;
+        "ptx_line opcode class predicted_share executions skipped active_lanes waits requested_bytes global_read_bytes global_write_bytes global_read_sectors "
+        "global_write_sectors shared_wavefronts shared_wavefronts_ideal mma_flops cuda_file cuda_line");
+  CHECK(keys(json["counters"]) ==
+        "global_read_bytes global_write_bytes floor_bytes shared_wavefronts shared_wavefronts_ideal mma_flops_issued mma_flops_useful warp_instructions global_read_sectors "
+        "global_write_sectors requested_bytes active_lanes skipped waits classes");
+  std::uint64_t executed = 0, of_classes = 0, read = 0, lanes = 0, waits = 0, asked = 0, sectors = 0, skipped = 0;
   double share = 0, before = 1;
   for (const Json& each : profile["instructions"]) {
     executed += each["executions"].get<std::uint64_t>();
     read += each["global_read_bytes"].get<std::uint64_t>();
+    lanes += each["active_lanes"].get<std::uint64_t>();
+    waits += each["waits"].get<std::uint64_t>();
+    asked += each["requested_bytes"].get<std::uint64_t>();
+    sectors += each["global_write_sectors"].get<std::uint64_t>();
+    skipped += each["skipped"].get<std::uint64_t>();
     share += each["predicted_share"].get<double>();
     CHECK(each["predicted_share"].get<double>() <= before);  // hottest first
     before = each["predicted_share"].get<double>();
@@ -129,6 +137,14 @@ TEST_CASE("profile_and_trace_keys_and_sums") {
   CHECK(share == Approx(1));
   CHECK(executed == json["counters"]["warp_instructions"]);
   CHECK(of_classes == executed);
+  const Json& totals = json["counters"];
+  CHECK(totals["classes"] == profile["classes"]);
+  CHECK(totals["active_lanes"] == lanes);
+  CHECK(totals["waits"] == waits);
+  CHECK(totals["skipped"] == skipped);
+  CHECK(totals["requested_bytes"] == asked);
+  CHECK(totals["global_write_sectors"] == sectors);
+  CHECK(totals["global_write_sectors"].get<std::uint64_t>() * 32 == totals["global_write_bytes"]);
   CHECK(read == json["counters"]["global_read_bytes"]);
   // Four warps run the loop of eight instructions 32 times.
   for (const Json& each : profile["instructions"])
