@@ -9,7 +9,7 @@ namespace bsgen::runtime {
 namespace {
 
 // Raised when the code of an unchanged plan changes, which the version of bsgen between two releases does not tell.
-constexpr int kEmitterVersion = 6;
+constexpr int kEmitterVersion = 7;
 
 KernelKey key_of(const cpu::CpuPlan& plan, const std::string& compiler) {
   Record record;

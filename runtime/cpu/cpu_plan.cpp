@@ -30,12 +30,13 @@ void choose_tile(CpuPlan& plan) {
     plan.reasons.push_back(fmt::format("update: {} rows x {} vectors of one block, all tokens before the next", plan.tile_rows[0], plan.vectors));
   } else if (plan.rows_are_tokens()) {
     plan.lanes = std::min(most_lanes, plan.outer_block());
-    plan.vectors = std::min(2, plan.outer_block() / plan.lanes);
-    const int sums = wide ? 28 : plan.machine.isa == Isa::kAvx2 ? 12 : 8;
+    // As wide as a block where registers allow: a list is walked once, its blocks are read from end to end, and its activations once.
+    plan.vectors = std::min(wide ? 4 : 2, plan.outer_block() / plan.lanes);
+    const int sums = plan.vectors == 4 ? 24 : wide ? 28 : plan.machine.isa == Isa::kAvx2 ? 12 : 8;
     // What is left of the tokens goes through few and small variants, which cost time to compile: eight sums already keep two
     // multiply-adds of latency four busy.
     plan.tile_rows = {sums / plan.vectors};
-    for (const int rows : {8 / plan.vectors, 2, 1})
+    for (const int rows : {plan.vectors == 4 ? 4 : 8 / plan.vectors, 2, 1})
       if (rows < plan.tile_rows.back()) plan.tile_rows.push_back(rows);
     plan.reasons.push_back(fmt::format("{} tokens x {} columns hold {} vectors of sums", plan.tile_rows[0], plan.width(), sums));
   } else {

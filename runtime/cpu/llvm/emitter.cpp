@@ -111,6 +111,12 @@ void Emitter::store(Value* value, Value* address, DType dtype) {
     CreateAlignedStore(dtype == DType::kFp16 ? to_half(value, lanes) : to_bfloat(value, lanes), address, llvm::Align(2));
 }
 
+void Emitter::prefetch(Value* address, int elements, DType dtype, bool write) {
+  const int line = 64 / size_bytes(dtype);
+  for (int i = 0; i < elements; i += line)
+    CreateIntrinsic(llvm::Intrinsic::prefetch, {getPtrTy()}, {at(address, i, dtype), getInt32(write ? 1 : 0), getInt32(3), getInt32(1)});
+}
+
 // What a tensor core makes of the operand: 10 bits of fraction, ties away from zero.
 Value* Emitter::round_tf32(Value* value, int lanes) {
   llvm::Type* words = like(getInt32Ty(), lanes);

@@ -36,6 +36,8 @@ class Emitter : public llvm::IRBuilder<> {
   // lanes consecutive elements as fp32; and back, rounded to nearest even.
   Value* load(Value* address, DType dtype, int lanes);
   void store(Value* value, Value* address, DType dtype);
+  // Asks for the lines of `elements` from `address` on, to be read or written soon.
+  void prefetch(Value* address, int elements, DType dtype, bool write);
   // Pairs of bf16 whose second lies `stride` elements behind the first: the first in the low half of 32 bits.
   Value* load_pairs(Value* address, std::int64_t stride, int lanes);
   Value* interleave(Value* low, Value* high);  // of 16-bit integers

@@ -79,6 +79,8 @@ class Kernel {
     const DType type = plan_.problem.dtype;
     const Slot in = load_slot(emit_, work.arguments, plan_.problem.op == Op::kFprop ? kSlotX : kSlotY);
     const Slot w = load_slot(emit_, work.arguments, kSlotW);
+    const Slot out = load_slot(emit_, work.arguments, plan_.problem.op == Op::kFprop ? kSlotY : kSlotX);
+    Value* target = emit_.at(out.data, emit_.CreateMul(work.head, out.head_stride), plan_.problem.output());
     Value* source = emit_.at(in.data, emit_.CreateMul(work.head, in.head_stride), type);
     Value* tokens = sub(work.token_end, work.token_begin);
     if (plan_.rows_are_tokens()) {
@@ -120,6 +122,7 @@ class Kernel {
             const int rows = plan_.tile_rows[i];
             Value* end = add(next, mul(emit_.CreateSDiv(sub(tokens, next), i64(rows)), rows));
             emit_.loop(next, end, rows, [&](Value* m) {
+              ask_for(target, out.leading_dimension, add(work.token_begin, m), first, rows);
               emit_.CreateCall(tiles_[i], {emit_.at(work.worker, mul(m, plan_.pitch), DType::kFp32), b, entries, count, sums});
               emit_.CreateCall(finish_, {work.arguments, sums, work.head, add(work.token_begin, m), first, i64(rows), valid});
             });
@@ -128,6 +131,7 @@ class Kernel {
         } else {
           Value* a = emit_.at(values, mul(o, operands.a_row), operands.a_type);
           emit_.loop(i64(0), tokens, plan_.width(), [&](Value* m) {
+            ask_for(target, out.leading_dimension, first, add(work.token_begin, m), plan_.tile_rows[0]);
             emit_.CreateCall(tiles_[0], {a, emit_.at(work.worker, mul(m, plan_.steps(plan_.inner())), DType::kFp32), entries, count, sums});
             emit_.CreateCall(finish_, {work.arguments, sums, work.head, first, add(work.token_begin, m), valid,
                                        least(emit_, i64(plan_.width()), sub(tokens, m))});
@@ -136,6 +140,16 @@ class Kernel {
       });
     });
     emit_.CreateRetVoid();
+  }
+
+  // Asks for the lines of the output that a tile will write, `rows` from (row, col) on, while it is computed: they are rows, so pages, apart, and the
+  // processor would wait for one after the other. A list that is narrower than a line shares them with its neighbour, who had them just before.
+  void ask_for(Value* output, Value* pitch, Value* row, Value* col, int rows) {
+    constexpr int kLine = 64;
+    const DType type = plan_.problem.output();
+    if (plan_.width() * size_bytes(type) < kLine) return;
+    Value* at = emit_.at(output, add(emit_.CreateMul(row, pitch), col), type);
+    for (int r = 0; r < rows; ++r, at = emit_.at(at, pitch, type)) emit_.prefetch(at, plan_.width(), type, true);
   }
 
   // update: panel p of X (block row p of all heads), then those of dY. Rows of tokens are read a few at a time across all panels: along memory,

@@ -14,7 +14,7 @@ int unrolled(const CpuPlan& plan, int rows) {
 // Pairs of two rows of W, 32 columns at once: interleaving within 128 bits takes one shuffle a vector and no register for an index, so all the
 // others hold sums. Columns come out of it dealt: of every eight the first four in one vector, the rest in the other.
 bool deals(const CpuPlan& plan, const TileOperands& operands) {
-  return plan.pairs && !operands.a_by_value && operands.pair_stride != 1 && plan.vectors == 2 && plan.lanes == 16;
+  return plan.pairs && !operands.a_by_value && operands.pair_stride != 1 && plan.vectors % 2 == 0 && plan.lanes == 16;
 }
 
 Values dealt_pairs(Emitter& emit, const TileOperands& operands, Value* b) {
@@ -45,7 +45,8 @@ Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, in
   };
   const auto a_at = [&](int r) { return emit.at(a, ahead * operands.a_step + r * operands.a_row, operands.a_type); };
   Values columns;
-  if (deals(plan, operands)) columns = dealt_pairs(emit, operands, emit.at(b, ahead * operands.b_step, operands.b_type));
+  for (int v = 0; deals(plan, operands) && v < plan.vectors; v += 2)
+    for (Value* column : dealt_pairs(emit, operands, emit.at(b, ahead * operands.b_step + v * plan.lanes, operands.b_type))) columns.push_back(column);
   for (int v = static_cast<int>(columns.size()); v < plan.vectors; ++v)
     columns.push_back(load(emit.at(b, ahead * operands.b_step + v * plan.lanes, operands.b_type), operands.b_type, plan.lanes));
   // Pairs of two rows of W are put together for all r at once.
@@ -60,13 +61,6 @@ Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, in
     }
   }
   return sums;
-}
-
-// Asks for the lines of `elements` from `address` on.
-void prefetch(Emitter& emit, Value* address, int elements, DType type) {
-  const int line = 64 / size_bytes(type);
-  for (int i = 0; i < elements; i += line)
-    emit.CreateIntrinsic(llvm::Intrinsic::prefetch, {emit.getPtrTy()}, {emit.at(address, i, type), emit.getInt32(0), emit.getInt32(3), emit.getInt32(1)});
 }
 
 // All steps of one run of the contraction: `count` of them, a multiple of unrolled() where `whole`. The loop carries the operands'
@@ -86,7 +80,7 @@ Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int
       for (int u = 0; u < times; ++u) {
         if (ahead)
           for (const std::int64_t row : {std::int64_t{0}, operands.pair_stride})
-            if (row != 1) prefetch(emit, emit.at(here[2], u * strides[2] + row, types[2]), operands.a_by_value ? rows : plan.width(), types[2]);
+            if (row != 1) emit.prefetch(emit.at(here[2], u * strides[2] + row, types[2]), operands.a_by_value ? rows : plan.width(), types[2], false);
         next = step(emit, plan, operands, rows, here[0], here[1], u, next);
       }
       for (std::size_t i = 0; i < here.size(); ++i) next.push_back(emit.at(here[i], times * strides[i], types[i]));
@@ -182,7 +176,7 @@ llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
   for (int r = 0; r < rows; ++r)
     for (int v = 0; v < plan.vectors; ++v) {
       const auto first = sums.begin() + r * plan.vectors;
-      Value* sum = deals(plan, operands) ? gathered(emit, first[0], first[1], v) : first[v];
+      Value* sum = deals(plan, operands) ? gathered(emit, first[v / 2 * 2], first[v / 2 * 2 + 1], v % 2) : first[v];
       emit.store(sum, emit.at(out, r * plan.width() + v * plan.lanes, DType::kFp32), DType::kFp32);
     }
   emit.CreateRetVoid();

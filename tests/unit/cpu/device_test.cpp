@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <numeric>
 #include <thread>
 
 #include "bsgen/cpu.h"
@@ -24,13 +25,18 @@ const Layout& mask() {
   return layout;
 }
 
-std::string digest(const CpuOptions& options, Op op, std::int64_t tokens, DType dtype = DType::kFp32) {
+const Layout& large_blocks() {
+  static const Layout layout = *read_mask("random:4x5:density=0.5,seed=3", {.block = {64, 64}, .size = {4 * 64 - 3, 5 * 64 - 6}});
+  return layout;
+}
+
+std::string digest(const CpuOptions& options, Op op, std::int64_t tokens, DType dtype = DType::kFp32, const Layout& layout = mask()) {
   const auto device = open_cpu(options);
   REQUIRE(device.ok());
   const Problem problem{.op = op, .dtype = dtype};
-  const auto kernel = runtime::load_cpu_kernel(*device, mask(), problem);
+  const auto kernel = runtime::load_cpu_kernel(*device, layout, problem);
   REQUIRE(kernel.ok());
-  const auto operands = verify::make_operands(mask(), problem, tokens, 5);
+  const auto operands = verify::make_operands(layout, problem, tokens, 5);
   REQUIRE(operands.ok());
   const auto staged = verify::StagedOperands::stage(*device, problem, *operands);
   REQUIRE(staged.ok());
@@ -46,10 +52,24 @@ std::string digest(const CpuOptions& options, Op op, std::int64_t tokens, DType 
 TEST_CASE("results_have_the_same_bits_for_any_number_of_threads") {
   NEEDS_CPU();
   for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
-    for (const DType dtype : {DType::kFp32, DType::kBf16}) {
-      const std::string one = digest({.threads = 1, .parallel_for = {}, .instructions = {}}, op, 700, dtype);
-      for (const int threads : {2, 3, 8}) CHECK(digest({.threads = threads, .parallel_for = {}, .instructions = {}}, op, 700, dtype) == one);
-    }
+    for (const DType dtype : {DType::kFp32, DType::kBf16})
+      for (const Layout& layout : {mask(), large_blocks()}) {
+        const std::string one = digest({.threads = 1, .parallel_for = {}, .instructions = {}}, op, 700, dtype, layout);
+        for (const int threads : {2, 3, 8}) CHECK(digest({.threads = threads, .parallel_for = {}, .instructions = {}}, op, 700, dtype, layout) == one);
+      }
+}
+
+// Tiles of the two differ in every dimension, products and sums are the same.
+TEST_CASE("results_have_the_same_bits_whatever_the_tile") {
+  for (const char* instructions : {"avx512", "avx2"})
+    if (const auto opened = open_cpu({.threads = 1, .parallel_for = {}, .instructions = instructions}); !opened) BSGEN_SKIP(opened.status().message());
+  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
+    for (const DType dtype : {DType::kFp32, DType::kBf16})
+      for (const std::int64_t tokens : {1, 9, 77}) {
+        INFO(name(op) << " " << name(dtype) << ", " << tokens << " tokens");
+        const auto with = [&](const char* instructions) { return digest({.threads = 1, .parallel_for = {}, .instructions = instructions}, op, tokens, dtype, large_blocks()); };
+        CHECK(with("avx512") == with("avx2"));
+      }
 }
 
 // 512 tokens are one pass over the blocks; sums between passes are fp32 whatever the type of dW.
@@ -255,6 +275,22 @@ TEST_CASE("bf16_is_multiplied_by_the_instruction_for_it_where_there_is_one") {
       INFO(op << activations);
       CHECK(multiplies(std::string(op) + activations + "--device cpu"));
       CHECK(!multiplies(std::string(op) + activations + "--device cpu:avx512"));
+    }
+}
+
+TEST_CASE("the_output_is_asked_for_before_a_tile_is_computed_where_its_rows_are_whole_lines") {
+  NEEDS_CPU();
+  for (const char* device : {"cpu", "cpu:avx2"})
+    for (const char* problem : {"--block 64 --dtype fp32", "--block 64 --dtype bf16", "--block 32 --dtype bf16", "--block 16 --dtype bf16", "--block 64 --dtype fp32 --activations col"}) {
+      INFO(device << " " << problem);
+      const std::string options = std::string("random:4x4:density=0.5 ") + problem + " --device " + device + " --emit ";
+      const auto plan = cpu::CpuPlan::parse(test::run_tool("compile " + options + "plan").out);
+      if (!plan) BSGEN_SKIP("this processor has no AVX2");
+      const int bytes = plan->width() * size_bytes(plan->problem.output()), lines = bytes < 64 ? 0 : (bytes + 63) / 64;
+      const std::string ir = test::run_tool("compile " + options + "llvm").out;
+      int asked = 0;
+      for (std::size_t at = ir.find(", i32 1, i32 3, i32 1)"); at != std::string::npos; at = ir.find(", i32 1, i32 3, i32 1)", at + 1)) ++asked;
+      CHECK(asked == std::accumulate(plan->tile_rows.begin(), plan->tile_rows.end(), 0) * lines);
     }
 }
 

@@ -99,15 +99,33 @@ TEST_CASE("lists_are_split_by_their_blocks_and_every_list_is_done_once") {
   }
 }
 
+TEST_CASE("a_tile_is_as_wide_as_a_block_where_registers_allow") {
+  const auto tile = [](Isa isa, Op op, BlockShape block) {
+    Machine machine = kMachine;
+    machine.isa = isa;
+    const CpuPlan plan = choose(*Layout::from_bits({1, 0, 1, 1}, 2, 2, block), {.op = op, .dtype = DType::kBf16}, machine);
+    return std::pair{plan.tile_rows[0], plan.width()};
+  };
+  for (const Isa isa : {Isa::kAvx512, Isa::kAvx512Bf16}) {
+    CHECK(tile(isa, Op::kFprop, {64, 16}) == std::pair{28, 16});
+    CHECK(tile(isa, Op::kFprop, {16, 32}) == std::pair{14, 32});
+    CHECK(tile(isa, Op::kFprop, {16, 64}) == std::pair{6, 64});
+    CHECK(tile(isa, Op::kBprop, {64, 16}) == std::pair{6, 64});
+    CHECK(tile(isa, Op::kFprop, {16, 128}) == std::pair{6, 64});
+  }
+  CHECK(tile(Isa::kAvx2, Op::kFprop, {64, 64}) == std::pair{6, 16});
+  CHECK(tile(Isa::kPortable, Op::kFprop, {64, 64}) == std::pair{4, 8});
+}
+
 TEST_CASE("packed_rows_are_an_odd_number_of_lines_apart_and_a_group_fits_half_of_l2") {
   for (const std::int64_t edge : {512, 1000, 2048, 4096})
     for (const Op op : {Op::kFprop, Op::kBprop})
-      for (const DType dtype : {DType::kFp32, DType::kBf16}) {
-        INFO(edge);
+      for (const auto& [dtype, block] : {std::pair{DType::kFp32, 32}, {DType::kFp32, 64}, {DType::kBf16, 32}, {DType::kBf16, 64}}) {
+        INFO(edge << " in blocks of " << block);
         Machine machine = kMachine;
         machine.isa = Isa::kAvx512Bf16;
-        const std::vector<std::uint8_t> bits(static_cast<std::size_t>((edge + 31) / 32 * ((edge + 31) / 32)), 1);
-        const Layout layout = *Layout::from_bits(bits, (edge + 31) / 32, (edge + 31) / 32, {32, 32}, 1, {edge, edge});
+        const std::int64_t grid = (edge + block - 1) / block;
+        const Layout layout = *Layout::from_bits(std::vector<std::uint8_t>(static_cast<std::size_t>(grid * grid), 1), grid, grid, {block, block}, 1, {edge, edge});
         const CpuPlan plan = choose(layout, {.op = op, .dtype = dtype}, machine);
         CHECK(plan.pitch % 16 == 0);
         CHECK(plan.pitch / 16 % 2 == 1);

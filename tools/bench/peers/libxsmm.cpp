@@ -22,6 +22,7 @@ struct Call {
   Kernel kernel;
   std::vector<const float*> w, x;
   float* y;
+  std::vector<const float*> moved = {};  // x as the kernel may have it: it leaves each pointer behind the tokens that it read
 };
 
 }  // namespace
@@ -58,7 +59,8 @@ std::function<bool()> Libxsmm::product(const Layout& layout, std::int64_t m, con
   return [calls] {
     for (Call& call : *calls) {
       const unsigned long long count = call.w.size();
-      call.kernel(call.w.data(), call.x.data(), call.y, &count);
+      call.moved.assign(call.x.begin(), call.x.end());
+      call.kernel(call.w.data(), call.moved.data(), call.y, &count);
     }
     return true;
   };
