@@ -45,32 +45,23 @@ class Launch {
  private:
   void product(std::int64_t tokens) {
     if (plan_.has_first_pass()) each_part(function_.code->first(), even_parts(plan_.num_blocks, std::int64_t{threads_} * kTasksPerThread), 0, tokens);
-    const std::int64_t group_tokens = even_group(tokens), groups = (tokens + group_tokens - 1) / group_tokens;
+    const std::vector<Range> groups = split_tokens(plan_, tokens, threads_);
     const std::int64_t lists = static_cast<std::int64_t>(function_.lists.offsets.size() - 1) / std::max<std::int64_t>(plan_.heads, 1);
-    const std::int64_t units = plan_.heads * groups;
+    const std::int64_t units = plan_.heads * static_cast<std::int64_t>(groups.size());
     // A part of the lists packs the tokens again: lists are split only where there are fewer groups than threads.
     const std::int64_t parts = units >= threads_ ? 1 : (std::int64_t{threads_} * kTasksPerThread + units - 1) / units;
     std::vector<BsgenCpuWork> tasks;
     for (std::int64_t head = 0; head < plan_.heads; ++head) {
       const std::vector<Range> ranges = split_lists(function_.lists.offsets, head * lists, lists, parts);
-      for (std::int64_t group = 0; group < groups; ++group)
+      for (const Range& group : groups)
         for (const Range& range : ranges) {
           BsgenCpuWork task = work_;
           task.head = head, task.begin = range.begin, task.end = range.end;
-          task.token_begin = group * group_tokens;
-          task.token_end = std::min(tokens, task.token_begin + group_tokens);
+          task.token_begin = group.begin, task.token_end = group.end;
           tasks.push_back(task);
         }
     }
     run_tasks(function_.code->main(), tasks);
-  }
-
-  // Tokens of a group: the plan's, or fewer where that gives every thread as many groups as the others.
-  std::int64_t even_group(std::int64_t tokens) const {
-    const std::int64_t groups = (tokens + plan_.group_tokens - 1) / plan_.group_tokens, threads = threads_;
-    if (groups < threads || plan_.heads * groups % threads == 0) return plan_.group_tokens;
-    const std::int64_t even = (groups + threads - 1) / threads * threads, tile = plan_.rows_are_tokens() ? plan_.tile_rows[0] : plan_.width();
-    return std::min(plan_.group_tokens, ((tokens + even - 1) / even + tile - 1) / tile * tile);
   }
 
   // Sums of one pass over the tokens join those of the earlier ones in the order of the tokens.
@@ -125,6 +116,15 @@ class Launch {
 
 }  // namespace
 
+std::vector<Range> split_tokens(const CpuPlan& plan, std::int64_t tokens, int threads) {
+  const std::int64_t tile = plan.rows_are_tokens() ? plan.tile_rows[0] : plan.width(), most = plan.group_tokens / tile, tiles = (tokens + tile - 1) / tile;
+  std::int64_t groups = (tiles + most - 1) / most;
+  if (groups >= threads && plan.heads * groups % threads != 0) groups = (groups + threads - 1) / threads * threads;
+  std::vector<Range> ranges = even_parts(tiles, groups);
+  for (Range& range : ranges) range = {range.begin * tile, std::min(range.end * tile, tokens)};
+  return ranges;
+}
+
 std::vector<Range> split_lists(const std::vector<std::int64_t>& offsets, std::int64_t first, std::int64_t lists, std::int64_t parts) {
   const auto weight = [&](std::int64_t list) { return offsets[first + list] - offsets[first] + list; };
   std::vector<Range> ranges;
@@ -141,7 +141,12 @@ std::vector<Range> split_lists(const std::vector<std::int64_t>& offsets, std::in
 Scratch::Loan::Loan(Scratch& scratch, std::int64_t elements) : scratch_(scratch) {
   {
     std::lock_guard lock(scratch.mutex_);
-    const auto found = std::find_if(scratch.free_.begin(), scratch.free_.end(), [&](const Memory& each) { return each.elements >= elements; });
+    const auto fitting = [&](bool own) {
+      return std::find_if(scratch.free_.begin(), scratch.free_.end(),
+                          [&](const Memory& each) { return each.elements >= elements && (!own || each.user == std::this_thread::get_id()); });
+    };
+    auto found = fitting(true);
+    if (found == scratch.free_.end()) found = fitting(false);
     if (found != scratch.free_.end()) {
       memory_ = *found;
       scratch.free_.erase(found);
@@ -154,6 +159,7 @@ Scratch::Loan::Loan(Scratch& scratch, std::int64_t elements) : scratch_(scratch)
 
 Scratch::Loan::~Loan() {
   if (!memory_.data) return;
+  memory_.user = std::this_thread::get_id();
   std::lock_guard lock(scratch_.mutex_);
   scratch_.free_.push_back(memory_);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "bsgen/cpu.h"
@@ -19,7 +20,7 @@ struct CpuFunction final : DeviceFunction {
   std::shared_ptr<const Code> code;
 };
 
-// fp32 memory that launches borrow and give back; it is kept for the next ones.
+// fp32 memory that launches borrow and give back; it is kept for the next ones. A thread gets what it had before where it can: that is in its cache.
 class Scratch {
  public:
   class Loan {
@@ -36,6 +37,7 @@ class Scratch {
     struct Memory {
       float* data = nullptr;
       std::int64_t elements = 0;
+      std::thread::id user = {};
     } memory_;
   };
   ~Scratch();
@@ -55,6 +57,9 @@ struct Parallel {
 struct Range {
   std::int64_t begin = 0, end = 0;
 };
+// Tokens of fprop or bprop in groups of whole tiles, as even as they can be, none larger than the plan's; where there is one for every thread at all, as
+// many for each.
+std::vector<Range> split_tokens(const CpuPlan& plan, std::int64_t tokens, int threads);
 // `lists` lists from `first` on, counted from there, in at most `parts` runs of like work: a list weighs its blocks, and one for what every list costs.
 std::vector<Range> split_lists(const std::vector<std::int64_t>& offsets, std::int64_t first, std::int64_t lists, std::int64_t parts);
 

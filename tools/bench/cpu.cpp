@@ -13,6 +13,7 @@
 #include "runtime/verify/execution.h"
 #include "runtime/verify/verify.h"
 #include "tools/bench/figures.h"
+#include "tools/bench/launches_apart.h"
 #include "tools/bench/machine_limits.h"
 #include "tools/bench/peers/contenders.h"
 #include "tools/bench/samples.h"
@@ -54,13 +55,16 @@ void race(std::vector<Contender>& contenders, int threads, double budget_seconds
   double spent = 0;
   for (int round = -1; round < 40 && (round < 5 || spent < budget_seconds); ++round)
     for (Contender& each : contenders) {
-      if (threads > 1) {
-        std::this_thread::sleep_for(kUntilPeersSleep);
+      if (threads > 1) std::this_thread::sleep_for(kUntilPeersSleep);
+      double took = 0;
+      if (each.timed) {
+        took = each.timed();
+      } else {
+        if (threads > 1 && !each.run()) return;
+        const double start = now();
         if (!each.run()) return;
+        took = now() - start;
       }
-      const double start = now();
-      if (!each.run()) return;
-      const double took = now() - start;
       spent += took;
       if (round >= 0) each.seconds.push_back(took);
     }
@@ -126,9 +130,20 @@ Expected<Figure> measure(const Machine& machine, const Cell& cell) {
     BSGEN_ASSIGN(widened, runtime::load_cpu_kernel(lesser, layout, problem));
     all.push_back({kWidened, false, [&] { return widened->launch(arguments).ok(); }});
   }
+  std::optional<LaunchesApart> apart;
+  if (cell.threads > 1) {
+    BSGEN_ASSIGN(apart, LaunchesApart::make(layout, problem, operands, cell.threads));
+    all.push_back({"apart", false, {}, {}, {}, [&] { return apart->all(); }});
+    all.push_back({"alone", false, {}, {}, {}, [&] { return apart->one(); }});
+  }
   race(all, cell.threads, 0.5);
   const auto median = [](const Contender& each) { return Samples(each.seconds).median(); };
   const double seconds = median(all[0]);
+  double together = 0, alone = 0;
+  if (apart) {
+    alone = median(all.back()), all.pop_back();
+    together = median(all.back()), all.pop_back();
+  }
   if (seconds <= 0) return Status(ErrorCode::kDevice, "bench: a launch failed");
   const double gflops = static_cast<double>(verify::useful_flops(layout, problem, cell.tokens)) / seconds * 1e-9;
   Figure figure;
@@ -142,6 +157,11 @@ Expected<Figure> measure(const Machine& machine, const Cell& cell) {
     if (cell.tokens == 512 && cell.block >= 32) asked.add(gflops >= 0.55 * peak, "55 % of peak");
     figure.measured += fmt::format(", {:.0f} % of peak", 100 * gflops / peak);
     figure.values.emplace_back("of_peak", gflops / peak);
+  }
+  if (together > 0) {
+    const double of_apart = together / cell.threads / seconds;
+    figure.measured += fmt::format(" ({:.0f} % of what {} launches apart have)", 100 * of_apart, cell.threads);
+    figure.values.insert(figure.values.end(), {{"apart_us", together * 1e6}, {"alone_us", alone * 1e6}, {"of_apart", of_apart}});
   }
   if (cell.tokens == 1) {
     const double bytes = static_cast<double>(layout.num_blocks()) * cell.block * cell.block * size_bytes(cell.dtype);
@@ -172,6 +192,9 @@ Expected<Figure> measure(const Machine& machine, const Cell& cell) {
   figure.how = fmt::format("median of {} interleaved runs, {}; {}; peak of {} {} GFLOP/s, reading {} GB/s; compiled in {} ms", all[0].seconds.size(),
                            cell.threads == 1 ? "processor time" : "wall time", machine.peers.names(), cell.threads == 1 ? "one thread" : "all threads together",
                            short_number(limits.peak(cell.dtype)), short_number(limits.bandwidth), short_number(compile_ms));
+  if (together > 0)
+    figure.how += fmt::format("; {} launches of one thread, each with operands of its own, take {} times as long at once as one alone: {:.0f} % of the peak is this "
+                              "host's most", cell.threads, short_number(together / alone), 100 * gflops * seconds * cell.threads / together / limits.peak(cell.dtype));
   return figure;
 }
 
@@ -228,10 +251,12 @@ Expected<Suite> cpu(const SuiteOptions& options, const Progress& progress) {
             if (all > 1 && (options.full || (block == 32 && tokens == 512))) cells.push_back({Op::kFprop, dtype, size, block, percent, tokens, all});
           }
   for (const Op op : {Op::kBprop, Op::kUpdate})
-    for (const int block : {16, 32, 64})
-      for (const DType dtype : {DType::kFp32, DType::kBf16})
-        for (const int threads : all > 1 && block == 32 ? std::vector<int>{1, all} : std::vector<int>{1})
-          cells.push_back({op, dtype, 2048, block, 10, 512, threads});
+    for (const int size : sizes)
+      for (const int block : {16, 32, 64})
+        for (const DType dtype : {DType::kFp32, DType::kBf16}) {
+          cells.push_back({op, dtype, size, block, 10, 512, 1});
+          if (all > 1 && (options.full || block == 32)) cells.push_back({op, dtype, size, block, 10, 512, all});
+        }
   Suite suite{"cpu", machine.peers.absent()};
   for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) {
     if (!wanted(fmt::format(" compile {} ", name(op)))) continue;

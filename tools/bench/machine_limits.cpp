@@ -1,5 +1,6 @@
 #include "tools/bench/machine_limits.h"
 
+#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
@@ -51,19 +52,37 @@ BSGEN_BURN_512(burn_pairs, "avx512f,avx512bf16", "vdpbf16ps")
 
 double wall_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-// Seconds that `work` takes when `threads` threads do it at once: of one its processor time, of more the time from the first's start to the last's
-// end.
+// Seconds that `work` takes when `threads` threads do it at once: of one its processor time.
 double together(int threads, const std::function<void(int)>& work) {
-  if (threads == 1) {
-    const double start = thread_seconds();
-    work(0);
-    return thread_seconds() - start;
-  }
+  if (threads > 1) return wall_seconds_together(threads, [](int) {}, work);
+  const double start = thread_seconds();
+  work(0);
+  return thread_seconds() - start;
+}
+
+}  // namespace
+
+// This thread on the one core of the process's that has this number, where there are as many: the system may well put two on the same.
+static void stay_on(int number) {
+  cpu_set_t all, one;
+  CPU_ZERO(&all);
+  CPU_ZERO(&one);
+  if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &all) && number-- == 0) {
+      CPU_SET(core, &one);
+      (void)sched_setaffinity(0, sizeof one, &one);
+    }
+}
+
+double wall_seconds_together(int threads, const std::function<void(int)>& prepare, const std::function<void(int)>& work) {
   std::atomic<int> ready{0};
   std::vector<double> starts(static_cast<std::size_t>(threads)), ends(starts);
   std::vector<std::thread> others;
   for (int i = 0; i < threads; ++i)
     others.emplace_back([&, i] {
+      stay_on(i);
+      prepare(i);
       for (++ready; ready < threads;) std::this_thread::yield();
       starts[static_cast<std::size_t>(i)] = wall_seconds();
       work(i);
@@ -72,8 +91,6 @@ double together(int threads, const std::function<void(int)>& work) {
   for (std::thread& each : others) each.join();
   return *std::max_element(ends.begin(), ends.end()) - *std::min_element(starts.begin(), starts.end());
 }
-
-}  // namespace
 
 double thread_seconds() {
   timespec now{};

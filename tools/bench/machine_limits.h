@@ -1,6 +1,8 @@
 // What this machine can do at most, measured: what figures of the cpu suite are fractions of.
 #pragma once
 
+#include <functional>
+
 namespace bsgen::bench {
 
 // Multiply-adds with everything in registers, GFLOP/s of all `threads` together while all of them run; 0 where this build has no loop for the
@@ -9,6 +11,9 @@ double peak_gflops(bool bf16, int threads);
 bool has_bf16_products();
 // Bytes read per second from memory far larger than the caches, GB/s of all `threads` together.
 double read_bandwidth(int threads);
+
+// Seconds from the first thread's start to the last one's end when `threads` threads do work(0), work(1), ... at once, each after prepare(i).
+double wall_seconds_together(int threads, const std::function<void(int)>& prepare, const std::function<void(int)>& work);
 
 // Processor time of this thread, seconds.
 double thread_seconds();

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "runtime/cpu/cpu_launch.h"
 #include "runtime/cpu/cpu_plan.h"
@@ -97,6 +98,44 @@ TEST_CASE("lists_are_split_by_their_blocks_and_every_list_is_done_once") {
         CHECK(next == lists);
       }
   }
+}
+
+TEST_CASE("tokens_are_split_into_even_groups_of_whole_tiles_and_as_many_for_every_thread") {
+  for (const Activations activations : {Activations::kRow, Activations::kCol}) {
+    const Layout layout = *Layout::from_bits(std::vector<std::uint8_t>(64 * 64, 1), 64, 64, {32, 32});
+    const CpuPlan plan = choose(layout, {.op = Op::kFprop, .dtype = DType::kFp32, .activations = activations}, kMachine);
+    const std::int64_t tile = plan.rows_are_tokens() ? plan.tile_rows[0] : plan.width();
+    for (const std::int64_t tokens : {1, 13, 64, 512, 1000})
+      for (const int threads : {1, 2, 3, 8}) {
+        INFO(tokens << " tokens, " << threads << " threads, " << name(activations));
+        const std::vector<Range> groups = split_tokens(plan, tokens, threads);
+        std::int64_t next = 0, least = tokens, most = 0;
+        for (const Range& group : groups) {
+          CHECK(group.begin == next);
+          CHECK(group.begin % tile == 0);
+          CHECK(group.end - group.begin <= plan.group_tokens);
+          const std::int64_t tiles = (group.end - group.begin + tile - 1) / tile;
+          least = std::min(least, tiles), most = std::max(most, tiles);
+          next = group.end;
+        }
+        CHECK(next == tokens);
+        CHECK(most - least <= 1);
+        const auto count = static_cast<std::int64_t>(groups.size()), all = (tokens + tile - 1) / tile;
+        CHECK((count < threads || count % threads == 0 || count == all));
+      }
+  }
+}
+
+TEST_CASE("a_thread_has_the_scratch_again_that_it_had_before") {
+  Scratch scratch;
+  const float* mine = nullptr;
+  {
+    const Scratch::Loan first(scratch, 100);
+    mine = first.data();
+    std::thread([&] { const Scratch::Loan other(scratch, 100); }).join();
+  }
+  CHECK(Scratch::Loan(scratch, 100).data() == mine);
+  CHECK(Scratch::Loan(scratch, 100).data() == mine);
 }
 
 TEST_CASE("a_tile_is_as_wide_as_a_block_where_registers_allow") {

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <set>
+#include <thread>
 #include <vector>
 
 #include "tests/support/catch.h"
@@ -34,6 +36,57 @@ TEST_CASE("there_are_as_many_threads_as_cores_that_the_process_may_run_on") {
   CHECK(available_threads() == 1);
   REQUIRE(sched_setaffinity(0, sizeof before, &before) == 0);
   CHECK(available_threads() == CPU_COUNT(&before));
+}
+
+namespace {
+
+// As many tasks as threads, each of which waits for the others: every thread does one.
+template <class Note>
+void one_task_each(ThreadPool& pool, const Note& note) {
+  std::atomic<int> here{0};
+  pool.run(pool.size(), [&](int task) {
+    note(task);
+    for (++here; here < pool.size();) std::this_thread::yield();
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a_thread_begins_with_the_same_tasks_in_every_run") {
+  ThreadPool pool(4);
+  std::vector<std::thread::id> first(4), again(4);
+  one_task_each(pool, [&](int task) { first[static_cast<std::size_t>(task)] = std::this_thread::get_id(); });
+  CHECK(std::set<std::thread::id>(first.begin(), first.end()).size() == 4);
+  for (int round = 0; round < 20; ++round) {
+    one_task_each(pool, [&](int task) { again[static_cast<std::size_t>(task)] = std::this_thread::get_id(); });
+    CHECK(again == first);
+  }
+}
+
+// The caller follows the other thread to its core, round after round; the first run after that may still find both there.
+TEST_CASE("a_thread_leaves_the_core_of_its_caller_and_those_that_its_caller_is_kept_on") {
+  cpu_set_t before;
+  REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+  if (CPU_COUNT(&before) < 2) BSGEN_SKIP("this process may run on one core");
+  ThreadPool pool(2);
+  int core = 0;
+  while (!CPU_ISSET(core, &before)) ++core;
+  for (int round = 0; round < 20; ++round) {
+    INFO("round " << round << ", caller on core " << core);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+    int other = -1;
+    const std::thread::id caller = std::this_thread::get_id();
+    for (int run = 0; run < 2; ++run)
+      one_task_each(pool, [&](int) {
+        if (std::this_thread::get_id() != caller) other = sched_getcpu();
+      });
+    CHECK(other != core);
+    core = other;
+  }
+  REQUIRE(sched_setaffinity(0, sizeof before, &before) == 0);
 }
 
 TEST_CASE("a_child_of_fork_has_threads_of_its_own") {
