@@ -61,9 +61,10 @@ void choose_arithmetic(CpuPlan& plan) {
 void choose_group(CpuPlan& plan) {
   constexpr std::int64_t kLine = 16;  // fp32 elements
   if (plan.problem.op == Op::kUpdate) {
-    plan.group_tokens = 512;
-    plan.pitch = plan.steps(plan.group_tokens) + kLine;
-    plan.reasons.push_back("panels of X and dY are packed once per 512 tokens and serve every block");
+    constexpr std::int64_t kSteps = 128;  // of 32 columns of X and of dY: 32 kB, so a block's tiles find in L1 what the first of them read
+    plan.group_tokens = plan.pairs ? 2 * kSteps : kSteps;
+    plan.pitch = kSteps + kLine;
+    plan.reasons.push_back(fmt::format("panels of X and dY are packed once per {} tokens and serve every block", plan.group_tokens));
     return;
   }
   const std::int64_t half = plan.machine.l2_bytes / 2 / 4;

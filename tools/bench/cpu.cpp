@@ -192,9 +192,9 @@ Expected<Figure> measure(const Machine& machine, const Cell& cell) {
   figure.how = fmt::format("median of {} interleaved runs, {}; {}; peak of {} {} GFLOP/s, reading {} GB/s; compiled in {} ms", all[0].seconds.size(),
                            cell.threads == 1 ? "processor time" : "wall time", machine.peers.names(), cell.threads == 1 ? "one thread" : "all threads together",
                            short_number(limits.peak(cell.dtype)), short_number(limits.bandwidth), short_number(compile_ms));
-  if (together > 0)
+  if (const double peak = limits.peak(cell.dtype); together > 0 && peak > 0)
     figure.how += fmt::format("; {} launches of one thread, each with operands of its own, take {} times as long at once as one alone: {:.0f} % of the peak is this "
-                              "host's most", cell.threads, short_number(together / alone), 100 * gflops * seconds * cell.threads / together / limits.peak(cell.dtype));
+                              "host's most", cell.threads, short_number(together / alone), 100 * gflops * seconds * cell.threads / together / peak);
   return figure;
 }
 

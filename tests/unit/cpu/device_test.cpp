@@ -72,7 +72,7 @@ TEST_CASE("results_have_the_same_bits_whatever_the_tile") {
       }
 }
 
-// 512 tokens are one pass over the blocks; sums between passes are fp32 whatever the type of dW.
+// 128 or 256 tokens are one pass over the blocks; sums between passes are fp32 whatever the type of dW.
 TEST_CASE("update_over_several_passes_rounds_once") {
   NEEDS_CPU();
   for (const DType dtype : {DType::kFp32, DType::kBf16, DType::kFp16})
