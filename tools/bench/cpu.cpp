@@ -49,13 +49,18 @@ constexpr const char* kWidened = "bf16 widened";
 constexpr auto kUntilPeersSleep = std::chrono::milliseconds(40);
 
 // Rounds in which everybody has a turn, so that a slow moment of the machine is everybody's. Cores that slept take a third of a millisecond to be
-// back, so of several threads the second run of a turn counts.
+// back, so of several threads the second run of a turn counts. The budget of several threads is for the waits too.
 void race(std::vector<Contender>& contenders, int threads, double budget_seconds) {
   const auto now = [&] { return threads == 1 ? thread_seconds() : std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
   double spent = 0;
+  bool awake = true;
   for (int round = -1; round < 40 && (round < 5 || spent < budget_seconds); ++round)
     for (Contender& each : contenders) {
-      if (threads > 1) std::this_thread::sleep_for(kUntilPeersSleep);
+      if (threads > 1 && awake) {
+        std::this_thread::sleep_for(kUntilPeersSleep);
+        spent += std::chrono::duration<double>(kUntilPeersSleep).count();
+      }
+      awake = each.spins;
       double took = 0;
       if (each.timed) {
         took = each.timed();
@@ -123,6 +128,7 @@ Expected<Figure> measure(const Machine& machine, const Cell& cell) {
     all = contenders(machine.peers, {layout, cell.dtype, cell.tokens, reinterpret_cast<const void*>(arguments.x.data), arguments.x.leading_dimension,
                                      reinterpret_cast<const void*>(arguments.w.data)}, cell.threads);
   BSGEN_TRY(check_peers(all, result));
+  for (Contender& each : all) each.spins = true;
   all.insert(all.begin(), {"bsgen", false, [&] { return kernel.launch(arguments).ok(); }});
   std::optional<Kernel> widened;
   if (cell.dtype == DType::kBf16 && has_bf16_products()) {
@@ -133,10 +139,10 @@ Expected<Figure> measure(const Machine& machine, const Cell& cell) {
   std::optional<LaunchesApart> apart;
   if (cell.threads > 1) {
     BSGEN_ASSIGN(apart, LaunchesApart::make(layout, problem, operands, cell.threads));
-    all.push_back({"apart", false, {}, {}, {}, [&] { return apart->all(); }});
-    all.push_back({"alone", false, {}, {}, {}, [&] { return apart->one(); }});
+    all.push_back({"apart", false, {}, {}, {}, false, [&] { return apart->all(); }});
+    all.push_back({"alone", false, {}, {}, {}, false, [&] { return apart->one(); }});
   }
-  race(all, cell.threads, 0.5);
+  race(all, cell.threads, cell.threads == 1 ? 0.5 : 1.5);
   const auto median = [](const Contender& each) { return Samples(each.seconds).median(); };
   const double seconds = median(all[0]);
   double together = 0, alone = 0;

@@ -23,6 +23,7 @@ struct Contender {
   std::function<bool()> run;
   std::function<float(std::int64_t token, std::int64_t col)> value = {};  // of its result; null: not compared (16 bits, and bsgen itself)
   std::vector<double> seconds = {};
+  bool spins = false;                  // its threads stay awake for a while after a run
   std::function<double()> timed = {};  // runs and times itself; null: run() is timed
 };
 
