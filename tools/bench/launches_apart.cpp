@@ -1,6 +1,7 @@
 #include "tools/bench/launches_apart.h"
 
 #include <chrono>
+#include <numeric>
 
 #include "bsgen/cpu.h"
 #include "runtime/launch/loaded_kernel.h"
@@ -21,17 +22,24 @@ Expected<LaunchesApart> LaunchesApart::make(const Layout& layout, const Problem&
 }
 
 double LaunchesApart::run(std::size_t lanes) const {
+  using Clock = std::chrono::steady_clock;
   const auto launch = [&](int i) {
     const Lane& lane = lanes_[static_cast<std::size_t>(i)];
     (void)lane.kernel.launch(lane.operands.arguments());
   };
   // Cores that slept take a while to be back.
   const auto warm_up = [&](int i) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+    const auto end = Clock::now() + std::chrono::milliseconds(2);
     do launch(i);
-    while (std::chrono::steady_clock::now() < end);
+    while (Clock::now() < end);
   };
-  return wall_seconds_together(static_cast<int>(lanes), warm_up, launch);
+  std::vector<double> speeds(lanes);
+  together(static_cast<int>(lanes), warm_up, [&](int i) {
+    const auto start = Clock::now();
+    launch(i);
+    speeds[static_cast<std::size_t>(i)] = 1 / std::chrono::duration<double>(Clock::now() - start).count();
+  });
+  return static_cast<double>(lanes) / std::accumulate(speeds.begin(), speeds.end(), 0.0);
 }
 
 }  // namespace bsgen::bench

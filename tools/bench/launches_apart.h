@@ -16,7 +16,8 @@ namespace bsgen::bench {
 class LaunchesApart {
  public:
   static Expected<LaunchesApart> make(const Layout& layout, const Problem& problem, const verify::Operands& operands, int count);
-  // Seconds by the clock on the wall, from the first launch's begin to the last one's end; each thread has launched once before.
+  // Seconds by the clock on the wall of one launch when all run at once, such that all their speeds together are count / all(); and when one is alone.
+  // Each thread has launched for a while before.
   double all() const { return run(lanes_.size()); }
   double one() const { return run(1); }
 

@@ -12,8 +12,9 @@ bool has_bf16_products();
 // Bytes read per second from memory far larger than the caches, GB/s of all `threads` together.
 double read_bandwidth(int threads);
 
-// Seconds from the first thread's start to the last one's end when `threads` threads do work(0), work(1), ... at once, each after prepare(i).
-double wall_seconds_together(int threads, const std::function<void(int)>& prepare, const std::function<void(int)>& work);
+// Has `threads` threads, each on a core of its own where there are as many, do work(0), work(1), ... at once, each after prepare(i). Returns the
+// seconds from the first one's start to the last one's end.
+double together(int threads, const std::function<void(int)>& prepare, const std::function<void(int)>& work);
 
 // Processor time of this thread, seconds.
 double thread_seconds();
