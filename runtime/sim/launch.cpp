@@ -43,7 +43,7 @@ void report_vain_polls(Worker& worker, std::size_t running, std::uint64_t to_com
 // as long as a GPU could hold one more. Whenever one ends all others get a turn. Returns how many have begun.
 std::uint64_t run_beside_each_other(const LaunchState& state, std::uint64_t num_clusters, GlobalOrder& global, std::vector<std::unique_ptr<Worker>>& workers) {
   std::vector<Worker*> running, unused = {workers[0].get()};
-  std::uint64_t begun = 0, quiet = 0;  // warp instructions since anybody began, ended or read something new
+  std::uint64_t begun = 0, quiet = 0;  // warp instructions since anybody ended or read something new, as whoever begins does
   for (bool one_ended = false; begun < num_clusters || !running.empty();) {
     std::size_t i = 0;
     if (!one_ended && begun < num_clusters && running.size() < state.resident_clusters) {
@@ -52,7 +52,6 @@ std::uint64_t run_beside_each_other(const LaunchState& state, std::uint64_t num_
       running.push_back(unused.back());
       unused.pop_back();
       running.back()->start_cluster(begun++);
-      quiet = 0;
     }
     one_ended = false;
     while (i < running.size()) {

@@ -173,9 +173,12 @@ std::string profile_text(const Profile& profile, const Quotes& quotes) {
     const ProfileRow& row = profile.instructions[i];
     instructions.add(cells(row, profile.heat, {std::to_string(row.sum.ptx_line), shortened(quotes.ptx_line(row.sum.ptx_line), kWidest)}));
   }
-  const std::string launch = all.executions == 0 ? std::string() : fmt::format("  all: {} warp instructions with {} of 32 lanes, {} of them waited; global {} sectors ({}, {} asked for); shared {} wavefronts, {} ideal\n",
-                                                                               all.executions, lanes(all), all.waits, (all.global_read_bytes + all.global_write_bytes) / kSectorBytes,
-                                                                               kilobytes(all.global_read_bytes + all.global_write_bytes), kilobytes(all.requested_bytes), all.shared_wavefronts, all.shared_wavefronts_ideal);
+  const std::uint64_t moved = all.global_read_bytes + all.global_write_bytes;
+  const std::string launch = all.executions == 0
+                                 ? std::string()
+                                 : fmt::format("  all: {} warp instructions with {} of 32 lanes, {} of them waited; global {} sectors ({}, {} asked for); shared {} wavefronts, {} ideal\n",
+                                               all.executions, lanes(all), all.waits, moved / kSectorBytes, kilobytes(moved), kilobytes(all.requested_bytes), all.shared_wavefronts,
+                                               all.shared_wavefronts_ideal);
   return fmt::format("{}{}{}\n{}\n{}{}\n{}{}", bold("profile"),
                      " of the first launch; counts are counted, the order by heat (the line's scarcest resource) is predicted\n", launch,
                      classes.str(), lines.str(), rest_text(profile.cuda_lines.size(), kLines, "line", "lines"), instructions.str(),

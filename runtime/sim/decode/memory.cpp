@@ -71,7 +71,7 @@ void load_or_store(Decoder& d, bool load) {
   if (d.failed()) return;
   const int bytes = ptx::size_bytes(type);
   const bool quad = type == ScalarType::kB128;
-  const bool plain_type = ptx::size_bits(type) >= 8 && (!quad || count == 1) && type != ScalarType::kF16x2 && type != ScalarType::kBf16x2;
+  const bool plain_type = ptx::size_bits(type) >= 8 && type != ScalarType::kF16x2 && type != ScalarType::kBf16x2;
   if (!plain_type) return d.fail("this type cannot be loaded or stored");
   if (bytes * static_cast<int>(count) > 32 || (count == 8 && bytes != 4)) return d.fail("a vector of this size does not exist");
   d.want_operands(2, policy ? 3 : 2);

@@ -151,8 +151,7 @@ void Decoder::halves(const Operand& operand, bool is_definition) {
   for (const std::uint32_t value : half) {
     draft_.extra_values.push_back(static_cast<std::uint32_t>(draft_.program.extra.size()));
     draft_.program.extra.push_back(value);
-    // Halves are written together, so that of a register which nothing wrote only the low one is reported.
-    draft_.references.push_back({static_cast<std::uint32_t>(draft_.program.ops.size()), value, is_definition, !is_definition && value == half[1]});
+    refer(value, is_definition);  // the low half first: both are written together, and of an instruction's registers the first unwritten one is named
   }
 }
 

@@ -83,6 +83,13 @@ TEST_CASE("a_register_that_nothing_wrote_is_reported") {
   const std::string all_but_5 = "setp.ne.u32 %p1, %r1, 5; @%p1 mov.u32 %r9, 3;\n";
   check({"uninitialized", "sim: cta (0, 0) thread 5 reads register %r9, which it has not written (ptx line 16, kernel k)", all_but_5 + "add.s32 %r2, %r9, 1;\n",
          all_but_5 + "@%p1 add.s32 %r2, %r9, 1;\n"});
+  // An instruction that reads two of them is counted once, and not at all where nothing is checked.
+  const std::string both = all_but_5 + "@%p1 mov.u32 %r8, 3;\nadd.s32 %r2, %r9, %r8;\n";
+  const Launched once = run({}, both);
+  REQUIRE(once.find("uninitialized") != nullptr);
+  CHECK(once.find("uninitialized")->count == 1);
+  const auto unchecked = SimDevice::create({.arch = *Arch::parse("sm_90"), .num_threads = 1, .checks = false});
+  CHECK(launch(*unchecked, kernel_text("mov.u32 %r1, %tid.x;\n" + both), {.threads = 32}, {0, 0}).status.message() == "");
   // What one cta has written, the next one on the same worker has not.
   const std::string first_cta = "mov.u32 %r3, %ctaid.x; setp.eq.u32 %p1, %r3, 0; @%p1 mov.u32 %r9, 3;\n";
   check({"uninitialized", "sim: cta (1, 0) thread 0 reads register %r9, which it has not written (ptx line 16, kernel k)", first_cta + "add.s32 %r2, %r9, 1;\n",

@@ -11,7 +11,7 @@ namespace {
 LaunchReport report_of(const std::string& body, std::uint32_t threads = 1, int num_workers = 1) {
   const auto sim = device("sm_90", Timing::kEarly, num_workers);
   const auto memory = *sim->allocate(64);
-  const Launched launched = launch(*sim, kernel_text(body, ".param .u64 in", 90, ".shared .align 16 .b8 buffer[64]; .shared .align 16 .b8 other[64]; .file 1 \"/x/k.cu\""), {.threads = threads}, {memory.address()});
+  const Launched launched = launch(*sim, kernel_text(body, ".param .u64 in", 90, ".file 1 \"/x/k.cu\" .shared .align 16 .b8 buffer[64]; .shared .align 16 .b8 other[64];"), {.threads = threads}, {memory.address()});
   CHECK(launched.status.code() == ErrorCode::kCheckFailed);
   REQUIRE(!launched.report.diagnostics.empty());
   CHECK(launched.status.message() == launched.report.diagnostics[0].message);
@@ -86,6 +86,7 @@ TEST_CASE("findings_are_one_where_kind_opcode_place_callers_and_words_are_the_sa
   const Pair pairs[] = {
       {"twins", ".loc 1 9 5", load, ".loc 1 9 5", load, true},
       {"another offset, register and lane", ".loc 1 9 5", load, ".loc 1 9 5", "@%p1 ld.shared.u32 %r9, [buffer+16];", true},
+      {"far apart", ".loc 1 9 5", load, "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", load, true},
       {"another line", ".loc 1 9 5", load, ".loc 1 10 5", load, false},
       {"another column", ".loc 1 9 5", load, ".loc 1 9 6", load, false},
       {"the same caller", ".loc 1 20 1\n.loc 1 9 5, function_name $f, inlined_at 1 20 1", load, ".loc 1 20 1\n.loc 1 9 5, function_name $f, inlined_at 1 20 1", load, true},

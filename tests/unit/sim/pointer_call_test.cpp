@@ -66,9 +66,11 @@ TEST_CASE("a_function_that_another_pointer_called_may_call_on") {
 TEST_CASE("a_pointer_that_names_no_function_with_these_parameters_is_a_finding") {
   const std::string no_function = ".func (.param .b32 back) two(.param .b32 x, .param .b32 y) {\nst.param.b32 [back], 1;\nret;\n}\n.global .align 8 .u64 other[1] = {two};\n";
   struct Case { const char *pointer, *message; };
-  for (const Case& each : {Case{"mov.u64 %rd5, 0; mov.u64 %rd6, plus;\n", "sim: cta (0, 0) thread 0 calls address 0x0, which is no function that it can call: candidates are the 1 with these parameters whose addresses the kernel takes and which are not being called already (ptx line 25, kernel k)"},
-                           Case{"mov.u64 %rd5, plus; setp.eq.u32 %p1, %r1, 9; @%p1 add.s64 %rd5, %rd5, 8;\n", "sim: cta (0, 0) thread 9 calls address 0x50000000048, which is no function that it can call: candidates are the 1 with these parameters whose addresses the kernel takes and which are not being called already (ptx line 25, kernel k)"}}) {
-    const Ran ran = run_calls(kPlus, std::string(each.pointer) + kCall);
+  for (const Case& each : {Case{"mov.u64 %rd5, 0; mov.u64 %rd6, plus;\n", "sim: cta (0, 0) thread 0 calls address 0x0, which is no function that it can call: candidates are the 1 with these parameters whose addresses the kernel takes and which are not being called already (ptx line 32, kernel k)"},
+                           Case{"mov.u64 %rd5, plus; setp.eq.u32 %p1, %r1, 9; @%p1 add.s64 %rd5, %rd5, 8;\n", "sim: cta (0, 0) thread 9 calls address 0x50000000048, which is no function that it can call: candidates are the 1 with these parameters whose addresses the kernel takes and which are not being called already (ptx line 32, kernel k)"}}) {
+    // Who is called by its name alone is no candidate.
+    const std::string by_name = "{ .param .b32 argument; .param .b32 back; st.param.b32 [argument], %r1; call (back), times, (argument); }\n";
+    const Ran ran = run_calls(kPlus + kTimes, std::string(each.pointer) + kCall + by_name);
     REQUIRE(ran.launched.find("call") != nullptr);
     CHECK(ran.launched.find("call")->message == each.message);
   }

@@ -101,6 +101,7 @@ TEST_CASE("a_quad_is_swapped_where_both_halves_compare_equal") {
 
 TEST_CASE("faults_of_quads_are_found_like_others") {
   const auto message = [](const std::string& body, int target = 90) { return run_quads(body, numbered(32, 1), target, ".shared .align 16 .b8 buffer[512];").launched.status.message(); };
+  CHECK(message("ld.global.b128 %q1, [%rd3]; red.exch.b128 [%rd3], %q1;\n") == "sim: ptx line 15: red.exch.b128: this combination of types does not exist");
   CHECK(message("mov.b128 {%rd5, %rd6}, %q1;\n") == "sim: register %q1 is read and nothing wrote it (ptx line 15, kernel k)");
   CHECK(message("ld.global.b128 %q1, [%rd3+8];\n") == "sim: cta (0, 0) thread 0 reads 16 bytes at byte 8 of an allocation, not a multiple of 16 (ptx line 15, kernel k)");
   CHECK(message("ld.global.b128 %q1, [%rd3+16];\n") == "sim: cta (0, 0) thread 31 reads 16 bytes at byte 512 of an allocation, which ends at 512 (ptx line 15, kernel k)");
@@ -115,6 +116,16 @@ TEST_CASE("faults_of_quads_are_found_like_others") {
     CHECK(ran.launched.status.code() == ErrorCode::kInvalidArgument);
     CHECK(ran.launched.status.message().starts_with("sim: ptx line 15: "));
   }
+}
+
+TEST_CASE("a_pointer_that_is_loaded_as_half_of_a_quad_may_be_written_through") {
+  const auto sim = device();
+  const auto target = *sim->allocate(16), data = *sim->allocate(16);
+  const Quad pointer = {target.address(), 1};
+  REQUIRE(sim->copy_in(data.address(), std::as_bytes(std::span(&pointer, 1))).ok());
+  const Launched launched = launch(*sim, kernel_text(".reg .b128 %q<2>; ld.param.u64 %rd1, [data]; mov.u32 %r1, %tid.x; and.b32 %r2, %r1, 31; setp.eq.u32 %p1, %r2, 0;\n"
+                                                     "ld.global.b128 %q1, [%rd1]; mov.b128 {%rd5, %rd6}, %q1; @%p1 st.global.u32 [%rd5], %r1;\n", ".param .u64 data"), {.threads = 64}, {data.address()});
+  REQUIRE(launched.find("global_race") != nullptr);
 }
 
 // What CUDA C++ has of it: atomics of __int128.
