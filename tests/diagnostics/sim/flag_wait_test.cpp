@@ -112,8 +112,9 @@ TEST_CASE("ctas_that_wait_for_each_other_for_long_are_no_deadlock_while_somethin
   SECTION("they begin and read for the first time: each works, then waits for the last") {
     is_alive(work + "setp.eq.u32 %p4, %r2, 3; @%p4 st.release.gpu.global.u32 [%rd1], 1;\nL: ld.acquire.gpu.global.u32 %r5, [%rd1]; setp.ne.u32 %p3, %r5, 1;\n@%p3 bra L;\n");
   }
-  SECTION("they end: each gives up to wait when the others wait too, then works") {
-    is_alive("mov.u32 %r9, 0;\nL: ld.acquire.gpu.global.u32 %r5, [%rd1]; add.u32 %r9, %r9, 1; setp.lt.u32 %p3, %r9, 5000;\n@%p3 bra L;\n" + work);
+  SECTION("they end: each gives up to wait when the others wait too, then works, but the first, which waits for the last") {
+    is_alive("mov.u32 %r9, 0;\nL: ld.acquire.gpu.global.u32 %r5, [%rd1]; add.u32 %r9, %r9, 1; setp.lt.u32 %p3, %r9, 3500; setp.ne.and.u32 %p4, %r5, 1, %p1; or.pred %p3, %p3, %p4;\n@%p3 bra L;\n@%p1 bra E;\n" + work +
+             "setp.eq.u32 %p4, %r2, 3; @%p4 st.release.gpu.global.u32 [%rd1], 1;\n");
   }
 }
 
