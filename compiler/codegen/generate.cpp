@@ -65,8 +65,7 @@ std::string unrolled_body(const KernelPlan& plan, const plan::Schedule& schedule
   std::string cases;
   for (std::size_t p = 0; p < schedule.panels.size(); ++p)
     cases += fmt::format("    case {}: return bsgen::dev::{}<Params<{}>>(args);\n", p, update ? "sdd" : "dds", p);
-  const std::string panel = update ? "blockIdx.x" : fmt::format("blockIdx.x % {}", std::max<std::size_t>(1, schedule.panels.size()));
-  return fmt::format("  switch ({}) {{\n{}  }}\n", panel, cases);
+  return fmt::format("  switch (blockIdx.x) {{\n{}  }}\n", cases);
 }
 
 }  // namespace
@@ -81,8 +80,8 @@ Expected<KernelSource> generate(const KernelPlan& plan, const plan::Schedule& sc
   source.entry = plan.entry();
   source.name = source.entry + ".cu";
   std::vector<std::string> roots = {update ? "bsgen/kernels/sdd.cuh" : "bsgen/kernels/dds.cuh"};
-  if (!update) roots.push_back("bsgen/tile/epilogue.cuh");
-  if (!e.identity()) roots.push_back("bsgen/common/math.cuh");
+  if (size_bytes(plan.problem.dtype) == 4) roots.push_back(fmt::format("bsgen/tile/multiply_{}.cuh", name(plan.problem.dtype)));
+  if (!e.identity()) roots.insert(roots.end(), {"bsgen/tile/epilogue.cuh", "bsgen/common/math.cuh"});
   BSGEN_ASSIGN(source.headers, template_headers(roots, options.template_dir));
 
   std::string& text = source.cuda;
@@ -97,7 +96,7 @@ Expected<KernelSource> generate(const KernelPlan& plan, const plan::Schedule& sc
   if (!epilogue_text.empty()) text += epilogue_text + "\n";
   text += fmt::format("{}struct Params {{\n{}", unrolled ? "template <int kIndex>\n" : "", parameters(plan));
   text += unrolled ? "  using Schedule = ::Schedule<kIndex>;\n" : "  using Schedule = ::Schedule;\n";
-  if (!update) text += fmt::format("  using Epilogue = {};\n", e.identity() ? "bsgen::dev::NoEpilogue" : "::Epilogue");
+  if (!update) text += fmt::format("  using Epilogue = {};\n", e.identity() ? "void" : "::Epilogue");
   text += "};\n\n";
   text += fmt::format("extern \"C\" __global__ __launch_bounds__({})\nvoid {}(const __grid_constant__ bsgen::dev::Arguments<{}> args) {{\n", plan.num_threads,
                       source.entry, e.parameters().size());

@@ -119,10 +119,17 @@ Candidate candidate(const KernelPlan& plan, const Cost& cost, double compile_ms)
   return {plan.tile, plan.tier, cost.us, cost.bound, plan.shared_bytes, estimated_registers(plan), compile_ms, {}};
 }
 
+std::string why_slower(const Cost& cost, const Cost& best) {
+  if (cost.us > best.us) return fmt::format("predicted {:.1f} % slower ({})", (cost.us / best.us - 1) * 100, cost.bound);
+  if (cost.shared_cycles > best.shared_cycles)
+    return fmt::format("predicted as fast, {:.0f} % more traffic in shared memory", (cost.shared_cycles / best.shared_cycles - 1) * 100);
+  return "predicted as fast, considered later";
+}
+
 struct Scored {
   KernelPlan plan;
   Cost cost;
-  std::size_t order;  // among equals the first considered wins
+  std::size_t order;  // among equals in time and in shared memory the first considered wins
 };
 
 // Tiles with the tier's shared memory, best first.
@@ -132,7 +139,9 @@ std::vector<Scored> score(const KernelPlan& base, const LayoutProfile& profile) 
     const Cost cost = predict(plan, reuse(plan, profile));
     if (cost.ctas_per_sm > 0) scored.push_back({std::move(plan), cost, scored.size()});
   }
-  std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) { return std::tie(a.cost.us, a.order) < std::tie(b.cost.us, b.order); });
+  std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) {
+    return std::tie(a.cost.us, a.cost.shared_cycles, a.order) < std::tie(b.cost.us, b.cost.shared_cycles, b.order);
+  });
   return scored;
 }
 
@@ -215,8 +224,7 @@ Expected<KernelPlan> choose(const Layout& layout, const LayoutProfile& profile, 
       for (std::size_t i = 0; i < scored.size() && i < 16; ++i) {
         if (i == *best) continue;
         Candidate tile = candidate(scored[i].plan, scored[i].cost, predict_compile_ms(scored[i].plan, words, size.entries));
-        tile.verdict = i < *best ? tier_refusal(scored[i].plan, profile, size)
-                                 : fmt::format("predicted {:.1f} % slower ({})", (scored[i].cost.us / winner.cost.us - 1) * 100, scored[i].cost.bound);
+        tile.verdict = i < *best ? tier_refusal(scored[i].plan, profile, size) : why_slower(scored[i].cost, winner.cost);
         candidates.push_back(std::move(tile));
       }
     }

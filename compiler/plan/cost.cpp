@@ -47,7 +47,9 @@ Cost predict(const KernelPlan& plan, const Reuse& reuse) {
     stages = tiles * std::max(unions * slices_per_block(g, t) / t.slices_per_stage, static_cast<double>(reuse.panels));
     fma = padded * blocks * block;
     l2 = (padded * unions * group + tiles * blocks * block) * g.bytes + tokens * g.extent_n * g.out_bytes;
-    shared = (padded * unions * group * (1 + std::min<double>(t.warps_n, blocks / std::max(1.0, unions))) +
+    // Activations are read by every warp that has a block of the slice, or a part of one.
+    const double readers = std::min<double>(t.warps_n, blocks / std::max(1.0, unions) * std::max(1, t.warps_n / t.panel));
+    shared = (padded * unions * group * (1 + readers) +
               tiles * blocks * block * (1 + t.warps_m)) * g.bytes;
     if (plan.problem.dtype == DType::kFp32)  // 32-bit loads: two wavefronts a contraction step for 16 rows and for 8 columns
       shared = 128 * (padded / warp_rows) * (unions * group * (warp_rows / 8) + blocks * g.block_k * (g.block_n / 4.0)) * 1.0;
@@ -88,6 +90,7 @@ Cost predict(const KernelPlan& plan, const Reuse& reuse) {
   const double cycles = (worst.first * hiding + latency) * (ctas < sms ? idle : quantised);
   cost.us = cycles / (m.clock_ghz * 1e3) + 3;
   cost.bound = latency > worst.first ? "latency" : worst.second;
+  cost.shared_cycles = cycles_shared;
   return cost;
 }
 

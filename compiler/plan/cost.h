@@ -18,6 +18,7 @@ struct Reuse {
 struct Cost {
   double us = 0;
   std::string bound;      // "tensor core", "shared memory", "L2", "memory", "latency"
+  double shared_cycles = 0;  // of one SM, for shared memory: decides between plans of the same `us`
   int ctas_per_sm = 0;    // 0: does not fit
 };
 

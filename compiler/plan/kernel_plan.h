@@ -83,9 +83,12 @@ struct KernelPlan {
 // A plan in which nothing is chosen yet: what was asked, and what the layout is.
 KernelPlan unchosen(const Layout& layout, const Problem& problem);
 
-// Launch shape for M tokens; an error where the grid would not fit.
+// Launch shape for M tokens; an error where they are too many to count. x: panels, which come first because ctas of one token tile
+// share activations; y, z: token tiles, of which a layer has at most 65535. The last tiles of several layers may lie past M: they
+// compute nothing that is stored. A side of 0: nothing to launch.
 struct Grid {
-  std::uint32_t ctas = 0;  // 0: nothing to launch
+  std::uint32_t x = 0, y = 0, z = 0;
+  bool empty() const { return x == 0 || y == 0 || z == 0; }
 };
 Expected<Grid> grid(const KernelPlan& plan, std::int64_t tokens);
 

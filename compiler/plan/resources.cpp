@@ -1,6 +1,7 @@
 #include "compiler/plan/resources.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "compiler/plan/geometry.h"
 
@@ -31,8 +32,8 @@ int shared_bytes(const KernelPlan& plan) {
     return std::max(t.num_stages * stage, staging) + entries;
   }
   const int stage = t.slices_per_stage * (t.tokens + t.panel * g.block_n) * t.slice * g.bytes;
-  const int ring = plan.tier == Tier::kTable ? 2 * t.num_stages * t.slices_per_stage * record_words(plan) * 4 : 0;
-  return std::max(t.num_stages * stage + ring, staging);
+  const int slots = plan.tier == Tier::kTable ? static_cast<int>(std::bit_ceil(2u * static_cast<unsigned>(t.num_stages))) : 0;
+  return std::max(t.num_stages * stage + slots * t.slices_per_stage * record_words(plan) * 4, staging);
 }
 
 int accumulator_registers(const KernelPlan& plan) {

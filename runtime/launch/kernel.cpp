@@ -49,7 +49,7 @@ Status Kernel::launch(const LaunchArguments& arguments, Stream stream) const {
   BSGEN_TRY(runtime::write_epilogue_slots(spec, arguments, slots));
 
   BSGEN_ASSIGN(const plan::Grid grid, plan::grid(kernel.plan, arguments.tokens));
-  if (grid.ctas == 0) return {};
+  if (grid.empty()) return {};
   if (stream) BSGEN_TRY(stay_with_capture(*this, stream));
   *reinterpret_cast<KernelArguments*>(parameters) = {.x = slot(arguments.x),
                                                      .w = {arguments.w.data, 0, 0},
@@ -57,7 +57,9 @@ Status Kernel::launch(const LaunchArguments& arguments, Stream stream) const {
                                                      .table = kernel.table.address(),
                                                      .tokens = static_cast<std::int32_t>(arguments.tokens),
                                                      .num_panels = static_cast<std::int32_t>(kernel.plan.num_panels)};
-  const LaunchConfig config{.grid_x = grid.ctas,
+  const LaunchConfig config{.grid_x = grid.x,
+                            .grid_y = grid.y,
+                            .grid_z = grid.z,
                             .threads = static_cast<std::uint32_t>(kernel.plan.num_threads),
                             .shared_bytes = static_cast<std::uint32_t>(kernel.plan.shared_bytes)};
   return kernel.device->launch(*kernel.function, config, {parameters, spec.parameter_bytes}, stream);

@@ -14,10 +14,11 @@
 #define __launch_bounds__(n) __attribute__((launch_bounds(n)))
 #define __grid_constant__
 struct Indices {
-  unsigned x;
+  int x, y, z;
 };
-#define threadIdx (Indices{static_cast<unsigned>(__nvvm_read_ptx_sreg_tid_x())})
-#define blockIdx (Indices{static_cast<unsigned>(__nvvm_read_ptx_sreg_ctaid_x())})
+#define threadIdx (Indices{__nvvm_read_ptx_sreg_tid_x(), 0, 0})
+#define blockIdx (Indices{__nvvm_read_ptx_sreg_ctaid_x(), __nvvm_read_ptx_sreg_ctaid_y(), __nvvm_read_ptx_sreg_ctaid_z()})
+#define gridDim (Indices{__nvvm_read_ptx_sreg_nctaid_x(), __nvvm_read_ptx_sreg_nctaid_y(), __nvvm_read_ptx_sreg_nctaid_z()})
 __device__ __forceinline__ void __syncwarp() { __nvvm_bar_warp_sync(~0u); }
 __device__ __forceinline__ float __fmaf_rn(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 __device__ __forceinline__ float __fadd_rn(float a, float b) { return a + b; }
@@ -25,15 +26,14 @@ __device__ __forceinline__ unsigned __float_as_uint(float x) { return __builtin_
 __device__ __forceinline__ float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); }
 __device__ __forceinline__ int __float_as_int(float x) { return __builtin_bit_cast(int, x); }
 __device__ __forceinline__ float __int_as_float(int x) { return __builtin_bit_cast(float, x); }
-__device__ __forceinline__ unsigned long long __cvta_generic_to_shared(const void* p) {
-  return (unsigned long long)(__attribute__((address_space(3))) const void*)p;
-}
 #endif
 
 #include <bsgen/common/math.cuh>
 #include <bsgen/kernels/dds.cuh>
 #include <bsgen/kernels/sdd.cuh>
 #include <bsgen/tile/epilogue.cuh>
+#include <bsgen/tile/multiply_fp32.cuh>
+#include <bsgen/tile/multiply_tf32.cuh>
 
 namespace {
 
@@ -101,9 +101,9 @@ using SddParams = Whole<Choices, SddGeometry<Choices>>;
   extern "C" __global__ __launch_bounds__(128) void name(const __grid_constant__ Arguments<slots> args) { call(args); }
 
 #define KERNELS(type)                                                                                              \
-  KERNEL(fprop_##type, (dds<DdsParams<DdsChoices<type, false, false, NoEpilogue, 0>>>), 0)                          \
+  KERNEL(fprop_##type, (dds<DdsParams<DdsChoices<type, false, false, void, 0>>>), 0)                          \
   KERNEL(fprop_##type##_col_gelu, (dds<DdsParams<DdsChoices<type, false, true, Gelu, 0>>>), 1)                      \
-  KERNEL(bprop_##type, (dds<DdsParams<DdsChoices<type, true, false, NoEpilogue, 128>>>), 0)                         \
+  KERNEL(bprop_##type, (dds<DdsParams<DdsChoices<type, true, false, void, 128>>>), 0)                         \
   KERNEL(update_##type, (sdd<SddParams<SddChoices<type, false>>>), 0)                                              \
   KERNEL(update_##type##_col, (sdd<SddParams<SddChoices<type, true>>>), 0)
 

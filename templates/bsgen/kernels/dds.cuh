@@ -120,8 +120,8 @@ __device__ __forceinline__ void dds(const A& args) {
   static_assert(G::kSharedBytes == P::kSharedBytes, "Params: kSharedBytes differs from what the tile needs");
 
   // The cta's share, and the warp's.
-  const int index = static_cast<int>(blockIdx.x) % args.num_panels, token0 = static_cast<int>(blockIdx.x) / args.num_panels * P::kTileM;
-  const Panel panel = P::Schedule::panel(args.table, index);
+  const Panel panel = P::Schedule::panel(args.table, static_cast<int>(blockIdx.x));
+  const int token0 = static_cast<int>(blockIdx.z * gridDim.y + blockIdx.y) * P::kTileM;
   const Operand& in = P::kTransposed ? args.y : args.x;
   const Operand& out = P::kTransposed ? args.x : args.y;
   const u32 shared = ptx::shared_address(bsgen_shared), thread = threadIdx.x, lane = thread % 32;
@@ -163,34 +163,35 @@ __device__ __forceinline__ void dds(const A& args) {
     __syncthreads();
   }
 
-  // Each stage has a buffer and, in tier `table`, a slot in the ring of records. `stage` is the one that is multiplied, negative while
-  // the pipeline is being filled; kNumStages - 1 stages on is the one that is loaded, as much again the one whose records are.
+  // `stage` is the one that is multiplied, negative while the pipeline is being filled; kNumStages - 1 stages on, in the buffer that
+  // the stage before has left, is the one that is loaded; as much again and one the one whose records are.
   const u32 last_buffer = shared + (P::kNumStages - 1) * G::kStageBytes;
-  u32 filled = shared, used = shared, fill_slot = work.ring, use_slot = work.ring, ahead_slot = work.ring + Work::kAhead * Work::kSlotBytes;
+  u32 filled = shared, next_buffer = shared + G::kStageBytes;
+  int stage = 1 - P::kNumStages;
 #pragma unroll P::Schedule::kUnroll
-  for (int stage = 1 - P::kNumStages; stage < num_stages; ++stage) {
+  do {  // as no panel has less than no stages: a loop that may not run at all has all sums twice
     if (stage >= 0) {
       ptx::cp_async_wait<P::kNumStages - 2>();
       __syncthreads();  // the stage has landed for all, and nobody reads the buffer that is filled next
       if constexpr (Work::kAhead > 0) {
-        if (thread < Work::kUnits) work.copy(stage + Work::kAhead, ahead_slot, thread);
-        ahead_slot = work.next_slot(ahead_slot);
+        if (thread < Work::kUnits) work.copy(stage + Work::kAhead, work.slot(stage + Work::kAhead), thread);
       }
     }
 
     const int next = stage + P::kNumStages - 1;
     if (next < num_stages) {
-      const u32 part = static_cast<u32>(next) % G::kSlicesPerBlock;  // which slice of its block
+      const u32 fill_slot = work.slot(next), part = static_cast<u32>(next) % G::kSlicesPerBlock;  // which slice of its block
       // Activations. Tokens past M and features past the matrix are zero-filled.
       if constexpr (CopyA::kFixed) {
+        int round = 0;
 #pragma unroll CopyA::kUnrollRounds
-        for (int round = 0; round < CopyA::kRounds; ++round) {
+        do {
           const u32 s = copy_a.tile + round * CopyA::kTilesPerPass;
           if (P::kSlicesPerStage > 1 && ((CopyA::kUneven && s >= P::kSlicesPerStage) || !work.exists(next, s))) continue;
           const int k = work.group(next, fill_slot, s) * G::kGroup + part * P::kSlice, features = P::kContraction > 0 ? k : 0;
           copy_a.walk(filled + s * TileA::kBytes, source_a.address + (P::kTokensContiguous ? k * row_bytes : static_cast<i64>(k) * G::kBytes), row_bytes,
                       source_a.rows - (P::kTokensContiguous ? features : 0), CopyA::valid_bytes(source_a.elements - (P::kTokensContiguous ? 0 : features)));
-        }
+        } while (++round < CopyA::kRounds);
       } else {
         CopyA::each(
             thread, filled, [&](u32 s) { return P::kSlicesPerStage == 1 || work.exists(next, s); },
@@ -210,15 +211,16 @@ __device__ __forceinline__ void dds(const A& args) {
           return P::kSlicesPerStage == 1 || work.exists(next, s) ? work.value(next, fill_slot, s, tile % P::kPanel * 2 + half) : -1;
         });
       } else if constexpr (CopyB::kFixed) {
+        int round = 0;
 #pragma unroll CopyB::kUnrollRounds
-        for (int round = 0; round < CopyB::kRounds; ++round) {
+        do {
           const u32 tile = copy_b.tile + round * CopyB::kTilesPerPass, s = tile / P::kPanel;
           if (CopyB::kUneven && tile >= P::kPanel * P::kSlicesPerStage) continue;
           if (P::kSlicesPerStage > 1 && !work.exists(next, s)) continue;
           const int block = work.value(next, fill_slot, s, tile % P::kPanel);
           if (P::kPanel > 1 && block < 0) continue;
           copy_b.walk(to + tile * TileB::kBytes, source_b + static_cast<u64>(block) * G::kBlockBytes + first, G::kBlockPitch, kNoLimit, 16);
-        }
+        } while (++round < CopyB::kRounds);
       } else {
         CopyB::each(
             thread, to,
@@ -231,10 +233,12 @@ __device__ __forceinline__ void dds(const A& args) {
               return CopySource{args.w.data + static_cast<u64>(block) * G::kBlockBytes + first + row * G::kBlockPitch + byte, kNoLimit, kNoLimit};
             });
       }
-      filled = filled == last_buffer ? shared : filled + G::kStageBytes;
-      fill_slot = work.next_slot(fill_slot);
     }
     ptx::cp_async_commit();
+
+    const u32 used = next_buffer;
+    filled = used;
+    next_buffer = used == last_buffer ? shared : used + G::kStageBytes;
     if (stage < 0) continue;
 
     u32 present = 1;  // a bit per block of the warp that the slice has, or per half of a pair
@@ -247,7 +251,7 @@ __device__ __forceinline__ void dds(const A& args) {
         if (k == 0) {
           present = P::kSlicesPerStage == 1 || work.exists(stage, s);
           if (P::kPanel * G::kBlocksPerSlice > 1 && present != 0)
-            present = work.mask(stage, use_slot, s) >> (first_block * G::kBlocksPerSlice) & (kBits < 32 ? (1u << kBits % 32) - 1 : ~0u);
+            present = work.mask(stage, work.slot(stage), s) >> (first_block * G::kBlocksPerSlice) & (kBits < 32 ? (1u << kBits % 32) - 1 : ~0u);
         }
         if (present == 0) continue;
       }
@@ -281,9 +285,7 @@ __device__ __forceinline__ void dds(const A& args) {
         }
       }
     }
-    used = used == last_buffer ? shared : used + G::kStageBytes;
-    use_slot = work.next_slot(use_slot);
-  }
+  } while (++stage < num_stages);
   if constexpr (kPromote) {
 #pragma unroll
     for (int m = 0; m < G::kTilesM; ++m)
@@ -300,6 +302,7 @@ __device__ __forceinline__ void dds(const A& args) {
   enum : bool { kPartial = P::kTokensContiguous || P::kOutputs > 0 };  // a run may end inside
   const u32 staged = shared + thread / 32 * S::kBytes;
   const Place place = S::place(staged, lane);
+  const u32 first = lane % kRunsPerRow * kRunLength;
   const u64 head = static_cast<u64>(panel.head), to = out.data + head * out.head_stride * Out::kBytes;
 #pragma unroll
   for (int c = 0; c < G::kWarpTileN / S::kColumns; ++c) {
@@ -310,8 +313,7 @@ __device__ __forceinline__ void dds(const A& args) {
       for (int n = 0; n < S::kColumns / 8; ++n) S::put(place, m, n, acc[m][c * (S::kColumns / 8) + n]);
     __syncwarp();
 #pragma unroll 1
-    for (u32 r = lane; r < S::kRows * kRunsPerRow; r += 32) {
-      const u32 row = r / kRunsPerRow, first = r % kRunsPerRow * kRunLength;
+    for (u32 row = lane / kRunsPerRow; row < S::kRows; row += 32 / kRunsPerRow) {
       float v[kRunLength];
       S::get(staged, row, first, v);
       const int m = token0 + warp_m * G::kWarpTileM + (P::kTokensContiguous ? first : row);
@@ -324,7 +326,8 @@ __device__ __forceinline__ void dds(const A& args) {
       }
       if (valid <= 0) continue;
       const i64 element = (P::kTokensContiguous ? n : m) * out.leading_dimension + (P::kTokensContiguous ? m : n);
-      P::Epilogue::template run<Out, P::kOutAlign, P::kTokensContiguous, kPartial>(args, head, m, n, valid, v);
+      if constexpr (!IsSame<typename P::Epilogue, void>::value)
+        P::Epilogue::template run<Out, P::kOutAlign, P::kTokensContiguous, kPartial>(args, head, m, n, valid, v);
       store_run<Out, P::kOutAlign, kPartial>(to + element * Out::kBytes, valid, v);
     }
   }

@@ -8,6 +8,7 @@
 #include <bsgen/ptx/copy.cuh>
 #include <bsgen/schedule/entries.cuh>
 #include <bsgen/tile/copy.cuh>
+#include <bsgen/tile/load_run.cuh>
 #include <bsgen/tile/multiply.cuh>
 #include <bsgen/tile/shared_tile.cuh>
 #include <bsgen/tile/store.cuh>
@@ -194,6 +195,7 @@ struct Sdd {
     enum : int { kRunLength = Run<Out>::kLength, kRunsPerRow = S::kLength / kRunLength };
     const u32 base = shared + thread / 32 * S::kBytes;
     const Place place = S::place(base, lane);
+    const u32 first = lane % kRunsPerRow * kRunLength;
 #pragma unroll
     for (int c = 0; c < G::kWarpTileN / S::kColumns; ++c) {
       if (c > 0) __syncwarp();
@@ -203,8 +205,7 @@ struct Sdd {
         for (int n = 0; n < S::kColumns / 8; ++n) S::put(place, m, n, acc[m][c * (S::kColumns / 8) + n]);
       __syncwarp();
 #pragma unroll 1
-      for (u32 r = lane; r < S::kRows * kRunsPerRow; r += 32) {
-        const u32 row = r / kRunsPerRow, first = r % kRunsPerRow * kRunLength;
+      for (u32 row = lane / kRunsPerRow; row < S::kRows; row += 32 / kRunsPerRow) {
         float v[kRunLength];
         S::get(base, row, first, v);
         const u32 f = warp_m * G::kWarpTileM + row, n = warp_n * G::kWarpTileN + c * S::kColumns + first;

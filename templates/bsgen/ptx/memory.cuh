@@ -6,7 +6,9 @@
 namespace bsgen::dev::ptx {
 
 __device__ __forceinline__ u32 shared_address(const void* pointer) {
-  return static_cast<u32>(__cvta_generic_to_shared(pointer));
+  u64 address;
+  asm("cvta.to.shared.u64 %0, %1;" : "=l"(address) : "l"(pointer));
+  return static_cast<u32>(address);
 }
 
 __device__ __forceinline__ u32 ld_global_u32(u64 address) {
@@ -23,8 +25,8 @@ __device__ __forceinline__ void ld_global_v4(u64 address, u32& a, u32& b, u32& c
   asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(a), "=r"(b), "=r"(c), "=r"(d) : "l"(address));
 }
 // Read-only for the whole launch: the schedule.
-__device__ __forceinline__ void ld_global_nc_v4(u64 address, u32 (&v)[4]) {
-  asm volatile("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3]) : "l"(address));
+__device__ __forceinline__ void ld_global_nc_v4(u64 address, int& a, int& b, int& c, int& d) {
+  asm volatile("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(a), "=r"(b), "=r"(c), "=r"(d) : "l"(address));
 }
 __device__ __forceinline__ u32 ld_global_nc_u32(u64 address) {
   u32 value;

@@ -16,7 +16,7 @@
 
 namespace bsgen::dev {
 
-// Tier `table`: panels, then records of kRecordWords words {group, mask, value...}.
+// Tier `table`: panels of 16 bytes, then records of kRecordWords words {group, mask, value...}.
 template <int kRecordWordsV>
 struct TableSchedule {
   enum : bool { kInMemory = true };
@@ -25,18 +25,14 @@ struct TableSchedule {
   static_assert(kRecordWords % 4 == 0, "TableSchedule: records are whole 16-byte units");
 
   static __device__ __forceinline__ Panel panel(u64 table, int index) {
-    u32 words[4];
-    ptx::ld_global_nc_v4(table + static_cast<u64>(index) * 16, words);
-    return {static_cast<int>(words[0]), static_cast<int>(words[1]), static_cast<int>(words[2]), static_cast<int>(words[3])};
+    Panel p;
+    ptx::ld_global_nc_v4(table + static_cast<u64>(index) * 16, p.head, p.out_block, p.first, p.count);
+    return p;
   }
-  static __device__ __forceinline__ u64 record(const u64& table, const int& num_panels, const int& entry) {
-    return table + (static_cast<i64>(num_panels) * 16 + static_cast<i64>(entry) * (kRecordWords * 4));
-  }
-
   // update reads its few entries once, straight from memory.
   template <class A>
   static __device__ __forceinline__ int word(const A& args, const Panel& panel, int e, int w) {
-    return static_cast<int>(ptx::ld_global_nc_u32(record(args.table, args.num_panels, panel.first + e) + 4 * w));
+    return static_cast<int>(ptx::ld_global_nc_u32(args.table + (static_cast<i64>(args.num_panels) * 16 + static_cast<i64>(panel.first + e) * (kRecordWords * 4) + 4 * w)));
   }
   template <class A>
   static __device__ __forceinline__ int group(const A& args, const Panel& panel, int e) { return word(args, panel, e, 0); }
@@ -47,20 +43,20 @@ struct TableSchedule {
 };
 
 // The entries of the cta's panel, stage by stage. kPerStage entries belong to one stage (one, where a stage is part of a block). A
-// stage is named by its number and, in tier `table`, by its slot in the ring, which moves along with it (next_slot).
+// stage is named by its number and, in tier `table`, by its slot in the ring.
 template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages, int kThreads, bool kInMemory = Schedule::kInMemory>
 struct Entries;
 
 template <class Schedule, int kPerStage, int kStagesPerEntry, int kNumStages, int kThreads>
 struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, kThreads, true> {
   enum : int {
-    kSlots = 2 * kNumStages,
+    kSlots = kNumStages <= 2 ? 4 : kNumStages <= 4 ? 8 : 16,  // at least two pipeline depths, a power of two
     kRecordBytes = Schedule::kRecordWords * 4,
     kUnitsPerRecord = kRecordBytes / 16,
     kUnits = kPerStage * kUnitsPerRecord,
     kSlotBytes = kUnits * 16,
     kBytes = kSlots * kSlotBytes,
-    kAhead = 2 * kNumStages - 2,  // stages between a record's copy and its last use
+    kAhead = 2 * kNumStages - 1,  // stages between a record's copy and its last use
   };
 
   u32 ring;
@@ -68,15 +64,15 @@ struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, kThreads, true>
   int count;
 
   __device__ __forceinline__ Entries(u32 shared, u64 table, int num_panels, const Panel& panel)
-      : ring(shared), first(Schedule::record(table, num_panels, panel.first)), count(panel.count) {}
+      : ring(shared), first(table + (static_cast<i64>(num_panels) * 16 + static_cast<i64>(panel.first) * kRecordBytes)), count(panel.count) {}
 
-  __device__ __forceinline__ u32 next_slot(u32 slot) const { return slot == ring + (kBytes - kSlotBytes) ? ring : slot + kSlotBytes; }
+  __device__ __forceinline__ u32 slot(const int& stage) const { return ring + static_cast<u32>(stage) % kSlots * kSlotBytes; }
 
-  // Queues the copy of one 16-byte unit of a stage's records.
+  // Queues the copy of one 16-byte unit of a stage's records; zeros where the panel has ended, which an asynchronous copy does without a branch.
   __device__ __forceinline__ void copy(u32 stage, u32 slot, u32 unit) const {
     const u32 entry = stage / kStagesPerEntry * kPerStage;
-    if (static_cast<int>(entry + unit / kUnitsPerRecord) < count)
-      ptx::copy<16>(slot + unit * 16, first + (static_cast<u64>(entry) * kUnitsPerRecord + unit) * 16, 16);
+    const bool exists = static_cast<int>(entry + unit / kUnitsPerRecord) < count;
+    if (ptx::kHasAsyncCopy || exists) ptx::copy<16>(slot + unit * 16, first + (static_cast<u64>(entry) * kUnitsPerRecord + unit) * 16, exists ? 16 : 0);
   }
   __device__ __forceinline__ bool exists(u32 stage, int i) const { return static_cast<int>(stage / kStagesPerEntry * kPerStage) + i < count; }
   static __device__ __forceinline__ int group(u32, u32 slot, int i) { return ptx::ld_shared_u32(slot + i * kRecordBytes); }
@@ -91,7 +87,7 @@ struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, kThreads, false
   Panel panel;
 
   __device__ __forceinline__ Entries(u32, u64, int, const Panel& panel_) : panel(panel_) {}
-  static __device__ __forceinline__ u32 next_slot(u32) { return 0; }
+  static __device__ __forceinline__ u32 slot(int) { return 0; }
   __device__ __forceinline__ bool exists(u32 stage, int i) const { return entry(stage, i) < panel.count; }
   __device__ __forceinline__ int group(u32 stage, u32, int i) const { return Schedule::group(panel, entry(stage, i)); }
   __device__ __forceinline__ u32 mask(u32 stage, u32, int i) const { return Schedule::mask(panel, entry(stage, i)); }

@@ -39,12 +39,12 @@ struct TileCopy {
   enum : bool { kFixed = kUnit == 16 && kUnitsPerRow <= kThreads, kUneven = kRounds * kTilesPerPass != kTiles };
 
   u32 tile, row, byte;  // kFixed: where this thread copies; row is that of its first pass
-  u32 place;            // row and byte as an offset in the tile
+  Place place;          // of row and byte
 
   __device__ __forceinline__ explicit TileCopy(u32 thread)
       : tile(kTilesPerPass > 1 ? thread / (kUnitsPerRow * Tile::kRows) : 0),
         row(kTilesPerPass > 1 ? thread / kUnitsPerRow % Tile::kRows : thread / kUnitsPerRow),
-        byte(thread % kUnitsPerRow * 16), place(Tile::offset(row, byte)) {}
+        byte(thread % kUnitsPerRow * 16), place(Tile::place(row, byte)) {}
 
   // Bytes of a unit of which `elements` exist.
   static __device__ __forceinline__ int valid_bytes(const int& elements) { return elements >= kElements ? kUnit : elements > 0 ? elements * kElementBytes : 0; }
@@ -54,7 +54,8 @@ struct TileCopy {
   __device__ __forceinline__ void walk(u32 to, u64 address, i64 row_bytes, int rows, int valid) const {
 #pragma unroll kUnrollPasses
     for (int pass = 0; pass < kPasses; ++pass) {
-      const u32 offset = kRowsPerPass % Tile::kPeriod == 0 ? place + pass * (kRowsPerPass * Tile::kPitch) : Tile::offset(row + pass * kRowsPerPass, byte);
+      const u32 offset = kRowsPerPass % Tile::kPeriod == 0 ? place.row + place.byte + pass * (kRowsPerPass * Tile::kPitch)
+                                                           : Tile::offset(row + pass * kRowsPerPass, byte);
       ptx::copy<16>(to + offset, address, pass * kRowsPerPass < rows ? valid : 0);
       address += kRowsPerPass * row_bytes;
     }

@@ -3,15 +3,9 @@
 
 #include <bsgen/common/types.cuh>
 #include <bsgen/ptx/memory.cuh>
-#include <bsgen/tile/store.cuh>
+#include <bsgen/tile/load_run.cuh>
 
 namespace bsgen::dev {
-
-// No epilogue: the sum itself.
-struct NoEpilogue {
-  template <class Out, int kAlign, bool kTokensContiguous, bool kPartial, class A, int kCount>
-  static __device__ __forceinline__ void run(const A&, u64, int, int, int, float (&)[kCount]) {}
-};
 
 enum ParameterKind { kScalar, kVectorN, kVectorM, kMatrix };
 

@@ -37,12 +37,13 @@ struct SharedTile {
     kPeriod = kUnitsPerRow > 1 ? kRowsPerLine * kUnitsPerRow : 1,  // rows after which the mask repeats
   };
 
-  // Byte offset of (row, byte) in the tile: XORing the chunk is XORing the byte above its low four bits.
-  static __device__ __forceinline__ u32 offset(const u32& row, const u32& byte) {
-    return row * kRowBytes + (byte ^ row / kRowsPerLine % kUnitsPerRow * (kUnit * 16));
-  }
+  // XORing the chunk is XORing the byte above its low four bits.
   static __device__ __forceinline__ Place place(const u32& row, const u32& byte) {
     return {row * kRowBytes, byte ^ row / kRowsPerLine % kUnitsPerRow * (kUnit * 16)};
+  }
+  static __device__ __forceinline__ u32 offset(const u32& row, const u32& byte) {  // in the tile
+    const Place at = place(row, byte);
+    return at.row + at.byte;
   }
 };
 

@@ -15,38 +15,16 @@ struct Run {
   enum : int { kLength = 16 / Out::kBytes };
 };
 
-// A run of kCount elements as fp32; where kPartial, those from `valid` on are 0. kAlign: bytes the address is a multiple of.
-template <class T, int kAlign, bool kPartial, int kCount>
-__device__ __forceinline__ void load_run(u64 address, int valid, float (&values)[kCount]) {
-  constexpr int kWords = kCount * T::kBytes / 4;
-  static_assert(kWords % 4 == 0, "load_run: a run is whole 16-byte units");
-  u32 words[kWords] = {};
-  if (kAlign >= 16 && (!kPartial || valid >= kCount)) {
-#pragma unroll
-    for (int w = 0; w < kWords; w += 4) ptx::ld_global_v4(address + w * 4, words[w], words[w + 1], words[w + 2], words[w + 3]);
-  } else if constexpr (kAlign < 16 || kPartial) {
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      if (kPartial && i >= valid) continue;
-      if constexpr (T::kBytes == 4) words[i] = ptx::ld_global_u32(address + 4 * i);
-      else words[i / 2] |= static_cast<u32>(ptx::ld_global_u16(address + 2 * i)) << (i % 2 * 16);
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < kCount; ++i) {
-    if constexpr (T::kBytes == 4) values[i] = __uint_as_float(words[i]);
-    else values[i] = ptx::unpack<T>(static_cast<u16>(words[i / 2] >> (i % 2 * 16)));
-  }
-}
-
 // Stores a run (where kPartial, its first `valid` elements), each element rounded once to nearest even.
 template <class Out, int kAlign, bool kPartial>
 __device__ __forceinline__ void store_run(u64 address, int valid, const float (&values)[Run<Out>::kLength]) {
   u32 words[4];
-#pragma unroll
-  for (int w = 0; w < 4; ++w) {
-    if constexpr (Out::kBytes == 4) words[w] = __float_as_uint(values[w]);
-    else words[w] = ptx::pack<Out>(values[2 * w], values[2 * w + 1]);
+  if constexpr (Out::kBytes == 4) {
+    words[0] = __float_as_uint(values[0]), words[1] = __float_as_uint(values[1]);
+    words[2] = __float_as_uint(values[2]), words[3] = __float_as_uint(values[3]);
+  } else {
+    words[0] = ptx::pack<Out>(values[0], values[1]), words[1] = ptx::pack<Out>(values[2], values[3]);
+    words[2] = ptx::pack<Out>(values[4], values[5]), words[3] = ptx::pack<Out>(values[6], values[7]);
   }
   if (kAlign >= 16 && (!kPartial || valid >= Run<Out>::kLength)) {
     ptx::st_global_v4(address, words);
@@ -114,8 +92,8 @@ struct Staging {
   static __device__ __forceinline__ void get(u32 base, u32 row, u32 first, float (&values)[kCount]) {
     const u32 line = row / kRowsPerLine, flip = kLength > 32 ? first / 32 % 2 * 16 : line % 2 * 16;
     const u32 address = base + row * (kLength * 4) + (first * 4 ^ line % kPairsPerRow * 32 ^ flip);
-#pragma unroll
-    for (int i = 0; i < kCount; i += 4) ptx::ld_shared_v4(address ^ i * 4, values[i], values[i + 1], values[i + 2], values[i + 3]);
+    ptx::ld_shared_v4(address, values[0], values[1], values[2], values[3]);
+    if constexpr (kCount > 4) ptx::ld_shared_v4(address ^ 16, values[4], values[5], values[6], values[7]);
   }
 };
 

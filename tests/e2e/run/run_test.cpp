@@ -169,6 +169,12 @@ TEST_CASE("a_saved_run_can_be_read_back_and_run_again") {
   CHECK(json::parse(again.out)["output_digest"] == json::parse(first.out)["output_digest"]);
 }
 
+TEST_CASE("tokens_of_more_tiles_than_one_side_of_a_grid_holds_are_all_computed") {
+  NEEDS_NVRTC();
+  // 65,538 tiles of 16 tokens; gridDim.y is at most 65535.
+  CHECK(run_tool("run full:1x1 --block 8 --dtype fp16 --tokens 1048600 --plan-tokens 16 --device sim --no-cache").status == 0);
+}
+
 TEST_CASE("what_run_cannot_do_is_refused_with_the_promised_status") {
   CHECK(run_tool("run full:2x2 --block 16 --device sim").status == 2);                        // no --tokens
   CHECK(run_tool("run full:2x2 --block 16 --tokens -1 --device sim").status == 2);

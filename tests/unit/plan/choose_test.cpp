@@ -138,13 +138,45 @@ TEST_CASE("guards_are_planned_only_where_tiles_reach_past_the_matrix") {
   CHECK(plan::output_guard(*back) == 100);
 }
 
-TEST_CASE("the_grid_has_a_cta_per_panel_and_token_tile_and_refuses_what_cuda_cannot_count") {
+TEST_CASE("the_grid_has_a_cta_per_panel_and_token_tile_in_layers_that_cuda_can_launch") {
+  constexpr std::int64_t kMostTokens = 2147418111;
   const auto plan = choose(mask("full:16x16"), {}, Tier::kTable);
-  CHECK(plan::grid(*plan, 0)->ctas == 0);
-  CHECK(plan::grid(*plan, 1)->ctas == plan->num_panels);
-  CHECK(plan::grid(*plan, plan->tile.tokens + 1)->ctas == 2 * plan->num_panels);
-  CHECK(plan::grid(*plan, -1).status().message() == "launch: -1 tokens, a launch takes 0 to 2147483391; split the tokens");
-  CHECK_FALSE(plan::grid(*plan, std::int64_t{1} << 31).ok());
+  const std::int64_t tile = plan->tile.tokens;
+  CHECK(plan::grid(*plan, 0)->empty());
+  for (const std::int64_t tokens : {std::int64_t{1}, tile, tile + 1, 65535 * tile, 65535 * tile + 1, 3 * 65535 * tile - 7, kMostTokens}) {
+    INFO(tokens << " tokens in tiles of " << tile);
+    const auto grid = plan::grid(*plan, tokens);
+    REQUIRE(grid);
+    CHECK(grid->x == static_cast<std::uint32_t>(plan->num_panels));
+    CHECK(grid->y <= 65535);
+    CHECK(grid->z <= 65535);
+    const std::int64_t tiles = std::int64_t{grid->y} * grid->z;
+    CHECK(tiles * tile >= tokens);
+    CHECK((tiles - grid->z) * tile < tokens);                      // less than one tile too many in each layer
+    CHECK((grid->z == 1 || (grid->z - 1) * 65535 * tile < tokens));  // no layer too many
+    CHECK((tiles + 1) * tile <= 2147483647);                       // what device code counts in
+  }
+  CHECK(plan::grid(*plan, 65535 * tile)->z == 1);
+  CHECK(plan::grid(*plan, -1).status().message() == "launch: -1 tokens, a launch takes 0 to 2147418111; split the tokens");
+  CHECK_FALSE(plan::grid(*plan, kMostTokens + 1).ok());
   const auto update = choose(mask("full:16x16"), {.op = Op::kUpdate}, Tier::kTable);
-  CHECK(plan::grid(*update, 0)->ctas == update->num_panels);
+  for (const std::int64_t tokens : {0, 1000000}) {
+    const auto grid = plan::grid(*update, tokens);
+    CHECK(grid->x == static_cast<std::uint32_t>(update->num_panels));
+    CHECK(grid->y == 1);
+    CHECK(grid->z == 1);
+  }
+}
+
+TEST_CASE("of_plans_that_are_as_fast_by_prediction_the_one_with_less_traffic_in_shared_memory_is_chosen") {
+  const auto plan = choose(mask("random:64x64:density=0.1,seed=1"), {.dtype = DType::kBf16}, Tier::kTable);
+  CHECK(plan->tile.warps_m == 4);
+  CHECK(plan->tile.warps_n == 1);
+  const auto other = std::find_if(plan->candidates.begin(), plan->candidates.end(), [&](const plan::Candidate& c) {
+    return c.tile.tokens == plan->tile.tokens && c.tile.panel == plan->tile.panel && c.tile.warps_m == 2 && c.tile.warps_n == 2;
+  });
+  REQUIRE(other != plan->candidates.end());
+  // A tile of 128 x 32 elements of activations is read by two warps instead of one, 32 x 32 of values by two instead of four:
+  // (128 (1 + 2) + 32 (1 + 2)) / (128 (1 + 1) + 32 (1 + 4)) = 480 / 416.
+  CHECK(other->verdict == "predicted as fast, 15 % more traffic in shared memory");
 }

@@ -1,7 +1,6 @@
 // bsgen 0.1.0 | fprop, tier structural | layout 7df346 | sm_80
 // 2048 x 2048 in blocks of 32, 190 of them
 #include <bsgen/kernels/dds.cuh>
-#include <bsgen/tile/epilogue.cuh>
 
 // band, offsets -1 0 1
 struct Schedule {
@@ -51,7 +50,7 @@ struct Params {
     kAlign = 16, kOutAlign = 16,  // bytes, of pointers and leading dimensions
     kBlockK = 32, kBlockN = 32, kPanel = 1,
     kTileM = 128,  // tokens per cta
-    kWarpsM = 2, kWarpsN = 2, kNumThreads = 128,
+    kWarpsM = 4, kWarpsN = 1, kNumThreads = 128,
     kSlice = 32, kSlicesPerStage = 1,
     kNumStages = 3,
     kSharedBytes = 30720,  // of 166912
@@ -60,7 +59,7 @@ struct Params {
     kOutputs = 0,  // whole panels, no guard
   };
   using Schedule = ::Schedule;
-  using Epilogue = bsgen::dev::NoEpilogue;
+  using Epilogue = void;
 };
 
 extern "C" __global__ __launch_bounds__(128)

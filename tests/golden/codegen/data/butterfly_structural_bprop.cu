@@ -17,7 +17,6 @@
 //   ......#...#.#.##
 //   .......#...#.###
 #include <bsgen/kernels/dds.cuh>
-#include <bsgen/tile/epilogue.cuh>
 
 // butterfly
 struct Schedule {
@@ -82,7 +81,7 @@ struct Params {
     kOutputs = 0,  // whole panels, no guard
   };
   using Schedule = ::Schedule;
-  using Epilogue = bsgen::dev::NoEpilogue;
+  using Epilogue = void;
 };
 
 extern "C" __global__ __launch_bounds__(128)

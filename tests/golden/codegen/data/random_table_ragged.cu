@@ -1,6 +1,6 @@
 // bsgen 0.1.0 | fprop, tier table | class c7cd7b | sm_80
 #include <bsgen/kernels/dds.cuh>
-#include <bsgen/tile/epilogue.cuh>
+#include <bsgen/tile/multiply_tf32.cuh>
 
 // blocks 16x32, contraction ends at 630, outputs end at 1270; which blocks exist stands in the table bound to the kernel
 using Schedule = bsgen::dev::TableSchedule<4>;
@@ -16,13 +16,13 @@ struct Params {
     kWarpsM = 8, kWarpsN = 1, kNumThreads = 256,
     kSlice = 16, kSlicesPerStage = 2,
     kNumStages = 3,
-    kSharedBytes = 73920,  // of 166912
+    kSharedBytes = 73984,  // of 166912
     kPromote = 128,  // elements per tensor-core sum
     kContraction = 630,  // features end inside the last block
     kOutputs = 1270,  // outputs end inside the last panel
   };
   using Schedule = ::Schedule;
-  using Epilogue = bsgen::dev::NoEpilogue;
+  using Epilogue = void;
 };
 
 extern "C" __global__ __launch_bounds__(256)

@@ -5,7 +5,6 @@
 //   ..#.
 //   ..##
 #include <bsgen/kernels/dds.cuh>
-#include <bsgen/tile/epilogue.cuh>
 
 template <int kIndex> struct Schedule;
 template <> struct Schedule<0> {
@@ -43,12 +42,12 @@ struct Params {
     kOutputs = 0,  // whole panels, no guard
   };
   using Schedule = ::Schedule<kIndex>;
-  using Epilogue = bsgen::dev::NoEpilogue;
+  using Epilogue = void;
 };
 
 extern "C" __global__ __launch_bounds__(128)
 void bsgen_fprop_bf16_cbcc1a(const __grid_constant__ bsgen::dev::Arguments<0> args) {
-  switch (blockIdx.x % 2) {
+  switch (blockIdx.x) {
     case 0: return bsgen::dev::dds<Params<0>>(args);
     case 1: return bsgen::dev::dds<Params<1>>(args);
   }
