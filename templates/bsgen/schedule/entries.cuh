@@ -68,11 +68,11 @@ struct Entries<Schedule, kPerStage, kStagesPerEntry, kNumStages, kThreads, true>
 
   __device__ __forceinline__ u32 slot(const int& stage) const { return ring + static_cast<u32>(stage) % kSlots * kSlotBytes; }
 
-  // Queues the copy of one 16-byte unit of a stage's records; zeros where the panel has ended, which an asynchronous copy does without a branch.
+  // Queues the copy of one 16-byte unit of a stage's records. Where the panel has ended there is none: nobody would wait for it.
   __device__ __forceinline__ void copy(u32 stage, u32 slot, u32 unit) const {
     const u32 entry = stage / kStagesPerEntry * kPerStage;
-    const bool exists = static_cast<int>(entry + unit / kUnitsPerRecord) < count;
-    if (ptx::kHasAsyncCopy || exists) ptx::copy<16>(slot + unit * 16, first + (static_cast<u64>(entry) * kUnitsPerRecord + unit) * 16, exists ? 16 : 0);
+    if (static_cast<int>(entry + unit / kUnitsPerRecord) < count)
+      ptx::copy<16>(slot + unit * 16, first + (static_cast<u64>(entry) * kUnitsPerRecord + unit) * 16, 16);
   }
   __device__ __forceinline__ bool exists(u32 stage, int i) const { return static_cast<int>(stage / kStagesPerEntry * kPerStage) + i < count; }
   static __device__ __forceinline__ int group(u32, u32 slot, int i) { return ptx::ld_shared_u32(slot + i * kRecordBytes); }

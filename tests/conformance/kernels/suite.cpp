@@ -113,7 +113,7 @@ Outcome Suite::run(const Case& c) {
     auto operands = verify::make_operands(*layout, c.problem, tokens, c.seed);
     if (!operands) return fail(tokens, operands.status().message());
     if (c.nonfinite) verify::plant_nonfinite(*layout, c.problem, *operands, c.seed);
-    const auto trial = verify::run_trial(*loaded, *layout, c.problem, *operands);
+    const auto trial = verify::run_trial(*loaded, *layout, c.problem, *operands, {.strict = true});
     if (!trial) return fail(tokens, trial.status().message());
     if (!trial->failures.empty()) {
       std::string all;
