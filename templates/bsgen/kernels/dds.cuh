@@ -169,7 +169,7 @@ __device__ __forceinline__ void dds(const A& args) {
   u32 filled = shared, next_buffer = shared + G::kStageBytes;
   int stage = 1 - P::kNumStages;
 #pragma unroll P::Schedule::kUnroll
-  do {  // as no panel has less than no stages: a loop that may not run at all has all sums twice
+  do {  // runs at least once, if only to fill: of a loop that may not run at all NVVM keeps every sum twice
     if (stage >= 0) {
       ptx::cp_async_wait<P::kNumStages - 2>();
       __syncthreads();  // the stage has landed for all, and nobody reads the buffer that is filled next
