@@ -36,7 +36,15 @@ std::vector<Diagnostic> Findings::list(const Program& program, std::uint64_t end
     if (static_cast<int>(made.size()) >= limit) break;
     const auto& [key, entry] = *rows[group[0]];
     const ptx::SourceLine& line = program.lines[key.first];
-    Diagnostic diagnostic{entry.severity, std::string(key.second), entry.message, line.ptx, line.cuda, 0, {}, entry.where.index, entry.where.warp};
+    Diagnostic diagnostic;
+    diagnostic.severity = entry.severity;
+    diagnostic.kind = key.second;
+    diagnostic.message = entry.message;
+    diagnostic.ptx_line = line.ptx;
+    diagnostic.cuda_line = line.cuda;
+    diagnostic.count = 0;
+    diagnostic.cta = entry.where.index;
+    diagnostic.warp = entry.where.warp;
     if (line.cuda_file > 0 && line.cuda_file < static_cast<int>(program.files.size()))
       diagnostic.cuda_file = program.files[line.cuda_file];
     std::set<int> others;

@@ -56,7 +56,7 @@ TEST_CASE("a_launch_hands_over_operands_table_tokens_and_panels") {
   CHECK(got.tokens == 77);
   CHECK(got.num_panels == loaded.plan.num_panels);
   CHECK(launch.config.grid_x == loaded.plan.num_panels);
-  CHECK(launch.config.grid_y == (77 + loaded.plan.tile.tokens - 1) / loaded.plan.tile.tokens);
+  CHECK(launch.config.grid_y == static_cast<std::uint32_t>((77 + loaded.plan.tile.tokens - 1) / loaded.plan.tile.tokens));
   CHECK(launch.config.grid_z == 1);
   CHECK(launch.config.threads == static_cast<std::uint32_t>(loaded.plan.num_threads));
   CHECK(launch.config.shared_bytes == static_cast<std::uint32_t>(loaded.plan.shared_bytes));

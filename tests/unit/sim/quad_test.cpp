@@ -75,8 +75,8 @@ TEST_CASE("halves_change_places_in_the_lanes_that_execute_only") {
 TEST_CASE("exchanges_of_quads_hand_each_lane_what_the_one_before_left") {
   // Word 32 is where they meet, at 64 stands what each lane got.
   const char* const places[] = {"atom.exch.relaxed.gpu.global.b128 %q2, [%rd1+512], %q1;", "atom.exch.b128 %q2, [%rd1+512], %q1;", "atom.global.exch.acq_rel.sys.b128 %q2, [%rd1+512], %q1;",
-                                "ld.global.b128 %q4, [%rd1+512]; setp.eq.u32 %p1, %r1, 0; @%p1 st.shared.b128 [buffer], %q4; bar.warp.sync -1; atom.exch.relaxed.cta.shared.b128 %q2, [buffer], %q1; "
-                                "bar.warp.sync -1; ld.shared.b128 %q4, [buffer]; @%p1 st.global.b128 [%rd1+512], %q4;"};
+                                ("ld.global.b128 %q4, [%rd1+512]; setp.eq.u32 %p1, %r1, 0; @%p1 st.shared.b128 [buffer], %q4; bar.warp.sync -1; atom.exch.relaxed.cta.shared.b128 %q2, [buffer], %q1; "
+                                 "bar.warp.sync -1; ld.shared.b128 %q4, [buffer]; @%p1 st.global.b128 [%rd1+512], %q4;")};
   for (const char* const place : places) {
     INFO(place);
     Quads memory = numbered(32, 1000);
