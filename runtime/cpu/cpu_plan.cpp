@@ -14,7 +14,7 @@
 namespace bsgen::cpu {
 namespace {
 
-constexpr std::string_view kHeader = "bsgen cpu plan 1";
+constexpr std::string_view kHeader = "bsgen cpu plan 2";
 
 std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
 
@@ -32,11 +32,14 @@ void choose_tile(CpuPlan& plan) {
     plan.lanes = std::min(most_lanes, plan.outer_block());
     // As wide as a block where registers allow: a list is walked once, its blocks are read from end to end, and its activations once.
     plan.vectors = std::min(wide ? 4 : 2, plan.outer_block() / plan.lanes);
-    const int sums = plan.vectors == 4 ? 24 : wide ? 28 : plan.machine.isa == Isa::kAvx2 ? 12 : 8;
+    // A tile of two vectors has few rows, so that a batch of 16 is two equal tiles; of one, which reads as many scalars for half the products, it
+    // has as many as fit, and 16 besides.
+    constexpr int kSums[] = {0, 28, 16, 0, 24};
+    const int sums = wide ? kSums[plan.vectors] : plan.machine.isa == Isa::kAvx2 ? 12 : 8;
     // What is left of the tokens goes through few and small variants, which cost time to compile: eight sums already keep two
     // multiply-adds of latency four busy.
     plan.tile_rows = {sums / plan.vectors};
-    for (const int rows : {plan.vectors == 4 ? 4 : 8 / plan.vectors, 2, 1})
+    for (const int rows : {16 / plan.vectors, plan.vectors == 4 ? 4 : 8 / plan.vectors, 2, 1})
       if (rows < plan.tile_rows.back()) plan.tile_rows.push_back(rows);
     plan.reasons.push_back(fmt::format("{} tokens x {} columns hold {} vectors of sums", plan.tile_rows[0], plan.width(), sums));
   } else {
@@ -73,6 +76,10 @@ void choose_group(CpuPlan& plan) {
     if (plan.pitch / kLine % 2 == 0) plan.pitch += kLine;
     const std::int64_t tile = plan.tile_rows[0];
     plan.group_tokens = std::clamp<std::int64_t>(half / plan.pitch / tile * tile, tile, 8 * tile);
+    constexpr int kSegmentBytes = 16 << 10;  // of W; a third of L1, beside the next segment and the sums
+    plan.segment_blocks = std::max(kSegmentBytes / (plan.block.rows * plan.block.cols * size_bytes(plan.problem.dtype)), 1);
+    plan.reasons.push_back(fmt::format("{} blocks of a list serve every tile of a group before the next ones: {} kB of L1", plan.segment_blocks,
+                                       plan.segment_blocks * plan.block.rows * plan.block.cols * size_bytes(plan.problem.dtype) / 1024));
   } else {
     plan.pitch = plan.width();
     const std::int64_t tile_steps = std::max<std::int64_t>(plan.steps(plan.inner()), 1) * plan.width();
@@ -110,11 +117,13 @@ Expected<Isa> parse_isa(std::string_view text) {
 
 int CpuPlan::blocks_ahead() const { return std::clamp(4096 / (block.rows * block.cols * size_bytes(problem.dtype)), 1, 8); }
 
+std::int64_t CpuPlan::sums_scratch() const { return rows_are_tokens() ? group_tokens * width() : std::int64_t{tile_rows[0]} * width(); }
+
 std::int64_t CpuPlan::worker_scratch() const {
-  const std::int64_t tile = std::int64_t{tile_rows[0]} * width();
-  if (problem.op == Op::kUpdate) return tile;
-  if (rows_are_tokens()) return group_tokens * pitch + tile;
-  return group_tokens * std::max<std::int64_t>(steps(inner()), 1) + tile;
+  const std::int64_t sums = sums_scratch();
+  if (problem.op == Op::kUpdate) return sums;
+  if (rows_are_tokens()) return group_tokens * pitch + sums;
+  return group_tokens * std::max<std::int64_t>(steps(inner()), 1) + sums;
 }
 
 std::int64_t CpuPlan::launch_scratch() const {
@@ -141,6 +150,7 @@ Status CpuPlan::verify() const {
     return wrong("the vectors do not cover a block");
   if (pairs && (problem.dtype != DType::kBf16 || machine.isa < Isa::kAvx512Bf16)) return wrong(fmt::format("pairs of {} on {}", name(problem.dtype), name(machine.isa)));
   if (pairs && (problem.op == Op::kUpdate ? group_tokens : inner()) % 2 != 0) return wrong("an odd number of elements has no pairs");
+  if (rows_are_tokens() ? segment_blocks < 1 || segment_blocks > 256 : segment_blocks != 0) return wrong(fmt::format("segments of {} blocks", segment_blocks));
   if (group_tokens < 1 || pitch < 1 || heads < 0 || rows < 0 || cols < 0 || num_blocks < 0) return wrong("a negative size");
   return {};
 }
@@ -150,8 +160,8 @@ void CpuPlan::dump(std::ostream& out) const {
   problem.dump(out);
   out << fmt::format("block {}\nheads {}\nrows {}\ncols {}\nnum_blocks {}\ncpu {}\nfeatures {}\nisa {}\nl2_bytes {}\n", to_string(block), heads, rows, cols,
                      num_blocks, machine.cpu, machine.features, name(machine.isa), machine.l2_bytes);
-  out << fmt::format("lanes {}\nvectors {}\ntile_rows {}\npairs {}\ngroup_tokens {}\npitch {}\n", lanes, vectors, fmt::join(tile_rows, ","), int{pairs}, group_tokens,
-                     pitch);
+  out << fmt::format("lanes {}\nvectors {}\ntile_rows {}\npairs {}\ngroup_tokens {}\npitch {}\nsegment_blocks {}\n", lanes, vectors, fmt::join(tile_rows, ","), int{pairs}, group_tokens,
+                     pitch, segment_blocks);
   for (const std::string& reason : reasons) out << "reason " << reason << '\n';
 }
 
@@ -204,6 +214,7 @@ Expected<CpuPlan> CpuPlan::parse(std::string_view text) {
   }
   BSGEN_TRY(number("group_tokens", plan.group_tokens));
   BSGEN_TRY(number("pitch", plan.pitch));
+  BSGEN_TRY(number("segment_blocks", plan.segment_blocks));
   BSGEN_TRY(plan.verify());
   return plan;
 }
@@ -258,10 +269,12 @@ BlockLists lists_of(const CpuPlan& plan, const Layout& layout) {
 
 }  // namespace
 
+std::size_t padding_of(const CpuPlan& plan) { return static_cast<std::size_t>(std::max(plan.blocks_ahead(), plan.segment_blocks)); }
+
 BlockLists make_lists(const CpuPlan& plan, const Layout& layout) {
   BlockLists lists = lists_of(plan, layout);
   const BlockEntry last = lists.entries.empty() ? BlockEntry{} : lists.entries.back();
-  lists.entries.insert(lists.entries.end(), static_cast<std::size_t>(plan.blocks_ahead()), last);
+  lists.entries.insert(lists.entries.end(), padding_of(plan), last);
   return lists;
 }
 

@@ -53,6 +53,7 @@ struct CpuPlan {
   std::vector<int> tile_rows;   // R: the variants of the kernel, descending, ending in 1 where rows are tokens
   std::int64_t group_tokens = 0;  // fprop, bprop: tokens packed at once, into L2; update: tokens of one pass over the blocks
   std::int64_t pitch = 0;       // steps from one packed row to the next
+  int segment_blocks = 0;       // rows are tokens: blocks of a list that every tile of a group takes before any takes the next ones; else 0
   bool pairs = false;           // a step is two bf16 (VDPBF16PS), else one fp32
   std::vector<std::string> reasons;
 
@@ -66,8 +67,9 @@ struct CpuPlan {
   std::int64_t steps(std::int64_t elements) const { return pairs ? (elements + 1) / 2 : elements; }
   // How many blocks of a list before its turn a block of W is asked for: some 4 kB ahead, which is what a core has under way to memory.
   int blocks_ahead() const;
-  // Elements of 32 bits of scratch: of each worker, and of a launch.
+  // Elements of 32 bits of scratch: of each worker, the sums at its end among them, and of a launch.
   std::int64_t worker_scratch() const;
+  std::int64_t sums_scratch() const;
   std::int64_t launch_scratch() const;
   // Whether a first pass over the operands fills the scratch of the launch: transposed values (bprop, row), panels (update).
   bool has_first_pass() const { return problem.op == Op::kUpdate || (problem.op == Op::kBprop && rows_are_tokens()); }
@@ -90,8 +92,9 @@ struct BlockEntry {
 };
 struct BlockLists {
   std::vector<std::int64_t> offsets;  // lists + 1
-  std::vector<BlockEntry> entries;    // and blocks_ahead() more, of the last block: kernels of fprop and bprop ask for those behind the one at hand
+  std::vector<BlockEntry> entries;    // and more of the last block, as many as kernels of fprop and bprop ask for behind the one at hand: padding_of()
 };
+std::size_t padding_of(const CpuPlan& plan);
 BlockLists make_lists(const CpuPlan& plan, const Layout& layout);
 
 }  // namespace bsgen::cpu

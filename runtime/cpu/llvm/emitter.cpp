@@ -61,6 +61,27 @@ void Emitter::when(Value* condition, const std::function<void()>& then, const st
   SetInsertPoint(done);
 }
 
+Values Emitter::choose(Value* condition, const Values& first, const std::function<Values()>& otherwise) {
+  llvm::Function* function = GetInsertBlock()->getParent();
+  llvm::BasicBlock* before = GetInsertBlock();
+  auto* no = llvm::BasicBlock::Create(getContext(), "else", function);
+  auto* done = llvm::BasicBlock::Create(getContext(), "done", function);
+  CreateCondBr(condition, done, no);
+  SetInsertPoint(no);
+  const Values second = otherwise();
+  llvm::BasicBlock* after = GetInsertBlock();
+  CreateBr(done);
+  SetInsertPoint(done);
+  Values chosen;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    llvm::PHINode* phi = CreatePHI(first[i]->getType(), 2);
+    phi->addIncoming(first[i], before);
+    phi->addIncoming(second[i], after);
+    chosen.push_back(phi);
+  }
+  return chosen;
+}
+
 Value* Emitter::at(Value* base, Value* elements, DType dtype) {
   return CreateGEP(size_bytes(dtype) == 4 ? getInt32Ty() : getInt16Ty(), base, elements);
 }

@@ -30,6 +30,9 @@ class Emitter : public llvm::IRBuilder<> {
   void loop(Value* begin, Value* end, std::int64_t step, const std::function<void(Value*)>& body);
   void when(Value* condition, const std::function<void()>& then, const std::function<void()>& otherwise = {});
 
+  // `first` where the condition holds, else what `otherwise` makes.
+  Values choose(Value* condition, const Values& first, const std::function<Values()>& otherwise);
+
   // base + elements of dtype.
   Value* at(Value* base, Value* elements, DType dtype);
   Value* at(Value* base, std::int64_t elements, DType dtype) { return elements == 0 ? base : at(base, i64(elements), dtype); }

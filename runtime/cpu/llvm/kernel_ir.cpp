@@ -10,6 +10,7 @@ Value* load_at(Emitter& emit, llvm::Type* type, Value* base, std::size_t byte_of
 }
 
 Value* least(Emitter& emit, Value* a, Value* b) { return emit.CreateSelect(emit.CreateICmpSLT(a, b), a, b); }
+Value* greatest(Emitter& emit, Value* a, Value* b) { return emit.CreateSelect(emit.CreateICmpSLT(a, b), b, a); }
 
 // What a call was given (BsgenCpuWork).
 struct Work {
@@ -105,7 +106,8 @@ class Kernel {
     const std::int64_t lists = (plan_.outer() + plan_.outer_block() - 1) / plan_.outer_block();
     const TileOperands operands = tile_operands(plan_);
     Value* values = plan_.has_first_pass() ? work.launch : w.data;
-    Value* sums = emit_.at(work.worker, plan_.worker_scratch() - std::int64_t{plan_.tile_rows[0]} * plan_.width(), DType::kFp32);
+    Value* sums = emit_.at(work.worker, plan_.worker_scratch() - plan_.sums_scratch(), DType::kFp32);
+    const Product product = {work, out, target, tokens, sums, plan_.rows_are_tokens() ? tiles_of(tokens) : nullptr};
     emit_.loop(work.begin, work.end, 1, [&](Value* list) {
       Value* at = emit_.CreateGEP(emit_.getInt64Ty(), work.offsets, add(list, mul(work.head, lists)));
       Value* begin = emit_.CreateAlignedLoad(emit_.getInt64Ty(), at, llvm::Align(8));
@@ -116,23 +118,13 @@ class Kernel {
         Value* first = add(mul(list, plan_.outer_block()), o);
         Value* valid = least(emit_, i64(step), sub(i64(plan_.outer()), first));
         if (plan_.rows_are_tokens()) {
-          Value* b = emit_.at(values, o, operands.b_type);
-          Value* next = i64(0);
-          for (std::size_t i = 0; i < tiles_.size(); ++i) {
-            const int rows = plan_.tile_rows[i];
-            Value* end = add(next, mul(emit_.CreateSDiv(sub(tokens, next), i64(rows)), rows));
-            emit_.loop(next, end, rows, [&](Value* m) {
-              ask_for(target, out.leading_dimension, add(work.token_begin, m), first, rows);
-              emit_.CreateCall(tiles_[i], {emit_.at(work.worker, mul(m, plan_.pitch), DType::kFp32), b, entries, count, sums});
-              emit_.CreateCall(finish_, {work.arguments, sums, work.head, add(work.token_begin, m), first, i64(rows), valid});
-            });
-            next = end;
-          }
+          emit_segments(product, emit_.at(values, o, operands.b_type), entries, count, first, valid);
         } else {
           Value* a = emit_.at(values, mul(o, operands.a_row), operands.a_type);
           emit_.loop(i64(0), tokens, plan_.width(), [&](Value* m) {
-            ask_for(target, out.leading_dimension, first, add(work.token_begin, m), plan_.tile_rows[0]);
-            emit_.CreateCall(tiles_[0], {a, emit_.at(work.worker, mul(m, plan_.steps(plan_.inner())), DType::kFp32), entries, count, sums});
+            ask_for(target, out.leading_dimension, first, add(work.token_begin, m), i64(plan_.tile_rows[0]));
+            emit_.CreateCall(tiles_[0], {a, emit_.at(work.worker, mul(m, plan_.steps(plan_.inner())), DType::kFp32), count, sums, entries, emit_.getTrue(),
+                                         later(entries, i64(plan_.blocks_ahead())), i64(0), i64(0)});
             emit_.CreateCall(finish_, {work.arguments, sums, work.head, first, add(work.token_begin, m), valid,
                                        least(emit_, i64(plan_.width()), sub(tokens, m))});
           });
@@ -142,14 +134,72 @@ class Kernel {
     emit_.CreateRetVoid();
   }
 
+  // What a call of emit_product computes with; `tiles`: how many cover its tokens.
+  struct Product {
+    const Work& work;
+    const Slot& out;
+    Value *target, *tokens, *sums, *tiles;
+  };
+
+  Value* later(Value* entries, Value* blocks) { return emit_.CreateGEP(emit_.getInt64Ty(), entries, blocks); }
+
+  Value* tiles_of(Value* tokens) {
+    Value* tiles = i64(0);
+    for (const int rows : plan_.tile_rows) {
+      tiles = add(tiles, emit_.CreateUDiv(tokens, i64(rows)));
+      tokens = emit_.CreateURem(tokens, i64(rows));
+    }
+    return tiles;
+  }
+
+  // One list, `width` columns of it from `first` on, segment after segment: all tiles walk over a segment while it lies in L1, and meanwhile
+  // each asks for its share of the blocks behind it, so that reading W is spread over all the arithmetic that it serves. A single tile has the
+  // list as one segment and its sums in registers.
+  void emit_segments(const Product& p, Value* b, Value* entries, Value* count, Value* first, Value* valid) {
+    Value* single = emit_.CreateICmpSLE(p.tiles, i64(1));
+    Value* length = emit_.CreateSelect(single, greatest(emit_, count, i64(1)), i64(plan_.segment_blocks));
+    Value* segments = greatest(emit_, emit_.CreateUDiv(add(count, sub(length, i64(1))), length), i64(1));  // an empty list has sums too
+    // A block has a power of two of shares; tiles behind the last one ask for what they have.
+    Value* log2_tiles = sub(i64(63), emit_.CreateBinaryIntrinsic(llvm::Intrinsic::ctlz, emit_.CreateOr(p.tiles, i64(1)), emit_.getTrue()));
+    emit_.loop(i64(0), segments, 1, [&](Value* segment) {
+      Value* offset = emit_.CreateMul(segment, length);
+      Value* blocks = least(emit_, length, sub(count, offset));
+      Value* here = later(entries, offset);
+      Value* behind = later(here, emit_.CreateSelect(single, i64(plan_.blocks_ahead()), blocks));
+      Value *is_first = emit_.CreateICmpEQ(segment, i64(0)), *is_last = emit_.CreateICmpEQ(add(segment, i64(1)), segments);
+      emit_.loop(i64(0), p.tiles, 1, {i64(0)}, [&](Value* tile, const Values& carried) {
+        Value* m = carried[0];
+        const auto [rows, function] = variant_for(sub(p.tokens, m));
+        Value *token = add(p.work.token_begin, m), *sums = emit_.at(p.sums, mul(m, plan_.width()), DType::kFp32);
+        emit_.when(is_last, [&] { ask_for(p.target, p.out.leading_dimension, token, first, rows); });
+        Value* has_share = emit_.CreateICmpEQ(emit_.CreateLShr(tile, log2_tiles), i64(0));
+        emit_.CreateCall(tiles_[0]->getFunctionType(), function,
+                         {emit_.at(p.work.worker, mul(m, plan_.pitch), DType::kFp32), b, blocks, sums, here, is_first, emit_.CreateSelect(has_share, behind, here),
+                          emit_.CreateSelect(has_share, emit_.CreateMul(tile, blocks), i64(0)), log2_tiles});
+        emit_.when(is_last, [&] { emit_.CreateCall(finish_, {p.work.arguments, sums, p.work.head, token, first, rows, valid}); });
+        return Values{add(m, rows)};
+      });
+    });
+  }
+
+  // The most rows that `tokens`, at least one, fill, and the tile that has them.
+  std::pair<Value*, Value*> variant_for(Value* tokens) {
+    Value *rows = i64(plan_.tile_rows.back()), *function = tiles_.back();
+    for (std::size_t i = tiles_.size() - 1; i-- > 0;) {
+      Value* fills = emit_.CreateICmpSGE(tokens, i64(plan_.tile_rows[i]));
+      rows = emit_.CreateSelect(fills, i64(plan_.tile_rows[i]), rows);
+      function = emit_.CreateSelect(fills, tiles_[i], function);
+    }
+    return {rows, function};
+  }
+
   // Asks for the lines of the output that a tile will write, `rows` from (row, col) on, while it is computed: they are rows, so pages, apart, and the
   // processor would wait for one after the other. A list that is narrower than a line shares them with its neighbour, who had them just before.
-  void ask_for(Value* output, Value* pitch, Value* row, Value* col, int rows) {
+  void ask_for(Value* output, Value* pitch, Value* row, Value* col, Value* rows) {
     constexpr int kLine = 64;
     const DType type = plan_.problem.output();
     if (plan_.width() * size_bytes(type) < kLine) return;
-    Value* at = emit_.at(output, add(emit_.CreateMul(row, pitch), col), type);
-    for (int r = 0; r < rows; ++r, at = emit_.at(at, pitch, type)) emit_.prefetch(at, plan_.width(), type, true);
+    emit_.loop(i64(0), rows, 1, [&](Value* r) { emit_.prefetch(emit_.at(output, add(emit_.CreateMul(add(row, r), pitch), col), type), plan_.width(), type, true); });
   }
 
   // update: panel p of X (block row p of all heads), then those of dY. Rows of tokens are read a few at a time across all panels: along memory,
@@ -243,7 +293,7 @@ class Kernel {
       emit_.loop(i64(0), i64(plan_.block.rows), plan_.tile_rows[0], [&](Value* r) {
         emit_.loop(i64(0), i64(plan_.block.cols), plan_.width(), [&](Value* c) {
           Value* element = add(value, add(mul(r, plan_.block.cols), c));
-          emit_.CreateCall(tiles_[0], {emit_.at(a, mul(r, operands.a_row), DType::kFp32), emit_.at(b, c, DType::kFp32), work.entries, steps, work.worker});
+          emit_.CreateCall(tiles_[0], {emit_.at(a, mul(r, operands.a_row), DType::kFp32), emit_.at(b, c, DType::kFp32), steps, work.worker});
           emit_.CreateCall(finish_, {work.worker, emit_.at(w.data, element, type), emit_.at(work.launch, add(element, i64(panels)), DType::kFp32),
                                      sub(rows_left, r), sub(cols_left, c), first, last});
         });

@@ -32,11 +32,17 @@ struct TileOperands {
   std::int64_t a_block = 0, b_block = 0;           // elements from one block to the next
   bool a_by_value = false;                         // the block of W is a's (else b's); the other goes with the inner index
   std::int64_t pair_stride = 1;                    // of W where it is not packed: elements from the first of a pair to the second
+  // The same of W, whichever it is.
+  DType value_type() const { return a_by_value ? a_type : b_type; }
+  std::int64_t value_step() const { return a_by_value ? a_step : b_step; }
+  std::int64_t value_block() const { return a_by_value ? a_block : b_block; }
 };
 TileOperands tile_operands(const CpuPlan& plan);
 
-// void tile_R(ptr a, ptr b, ptr entries, i64 count, ptr sums): the sums of `rows` x width over a list of `count` blocks, in list order,
-// element after element. For update `entries` is unused and `count` counts tokens.
+// update: void tile_R(ptr a, ptr b, i64 count, ptr sums): sums of `rows` x width over `count` steps.
+// fprop, bprop: void tile_R(ptr a, ptr b, i64 count, ptr sums, ptr entries, i1 fresh, ptr later, i64 share, i64 log2_shares): the sums over
+// `count` blocks of a list, in list order, element after element; from zero on where `fresh`, else from what `sums` holds. While block i is
+// multiplied, share `share + i` of the blocks of the list `later` is asked for: every block has 1 << log2_shares of them.
 llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows);
 
 // void finish(ptr arguments, ptr sums, i64 head, i64 row, i64 col, i64 rows, i64 cols): the epilogue, rounding and storing of a tile whose

@@ -31,11 +31,21 @@ Values dealt_pairs(Emitter& emit, const TileOperands& operands, Value* b) {
   return columns;
 }
 
-// Columns in their order again: half 0 are the first 16.
-Value* gathered(Emitter& emit, Value* first, Value* second, int half) {
-  std::vector<int> order;
-  for (int i = 0; i < 16; ++i) order.push_back((i % 8 < 4 ? 0 : 16) + half * 8 + i / 8 * 4 + i % 4);
-  return emit.CreateShuffleVector(first, second, order);
+// Every two vectors as their columns are dealt, and in their order again.
+Values reordered(Emitter& emit, const Values& vectors, const std::function<int(int half, int lane)>& from) {
+  Values result;
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    std::vector<int> order;
+    for (int lane = 0; lane < 16; ++lane) order.push_back(from(static_cast<int>(i % 2), lane));
+    result.push_back(emit.CreateShuffleVector(vectors[i / 2 * 2], vectors[i / 2 * 2 + 1], order));
+  }
+  return result;
+}
+Values dealt(Emitter& emit, const Values& sums) {
+  return reordered(emit, sums, [](int half, int lane) { return lane / 4 * 8 + half * 4 + lane % 4; });
+}
+Values gathered(Emitter& emit, const Values& sums) {
+  return reordered(emit, sums, [](int half, int lane) { return (lane % 8 < 4 ? 0 : 16) + half * 8 + lane / 8 * 4 + lane % 4; });
 }
 
 // sums += a(., i) * b(i, .), one step.
@@ -63,27 +73,34 @@ Values step(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, in
   return sums;
 }
 
+// What of W is asked for while a block is multiplied, for blocks of a list lie apart and the processor does not foresee them: from `address` on,
+// `stride` elements further with every step.
+struct Ahead {
+  Value *address = nullptr, *stride = nullptr;
+};
+
 // All steps of one run of the contraction: `count` of them, a multiple of unrolled() where `whole`. The loop carries the operands'
-// addresses behind the sums: LLVM's strength reduction, which would find them, is not run (compile.cpp). `ahead` is null, or what
-// a later block of W holds where this one is read: blocks of a list lie apart, so the processor does not foresee it.
-Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, Value* ahead, Value* count, bool whole,
+// addresses behind the sums: LLVM's strength reduction, which would find them, is not run (compile.cpp).
+Values run(Emitter& emit, const CpuPlan& plan, const TileOperands& operands, int rows, Value* a, Value* b, const Ahead& ahead, Value* count, bool whole,
            Values sums) {
   Values addresses = {a, b};
-  if (ahead) addresses.push_back(ahead);
-  const DType types[] = {operands.a_type, operands.b_type, operands.a_by_value ? operands.a_type : operands.b_type};
-  const std::int64_t strides[] = {operands.a_step, operands.b_step, operands.a_by_value ? operands.a_step : operands.b_step};
+  if (ahead.address) addresses.push_back(ahead.address);
+  const DType types[] = {operands.a_type, operands.b_type, operands.value_type()};
+  Value* strides[] = {emit.i64(operands.a_step), emit.i64(operands.b_step), ahead.stride};
   const std::size_t num_sums = sums.size();
   const auto steps = [&](int times) {
     return [&, times](Value*, const Values& carried) {
       Values next(carried.begin(), carried.begin() + static_cast<std::ptrdiff_t>(num_sums));
       const Values here(carried.begin() + static_cast<std::ptrdiff_t>(num_sums), carried.end());
       for (int u = 0; u < times; ++u) {
-        if (ahead)
+        if (ahead.address) {
+          Value* asked = emit.at(here[2], emit.CreateMul(emit.i64(u), ahead.stride), types[2]);
           for (const std::int64_t row : {std::int64_t{0}, operands.pair_stride})
-            if (row != 1) emit.prefetch(emit.at(here[2], u * strides[2] + row, types[2]), operands.a_by_value ? rows : plan.width(), types[2], false);
+            if (row != 1) emit.prefetch(emit.at(asked, row, types[2]), operands.a_by_value ? rows : plan.width(), types[2], false);
+        }
         next = step(emit, plan, operands, rows, here[0], here[1], u, next);
       }
-      for (std::size_t i = 0; i < here.size(); ++i) next.push_back(emit.at(here[i], times * strides[i], types[i]));
+      for (std::size_t i = 0; i < here.size(); ++i) next.push_back(emit.at(here[i], emit.CreateMul(emit.i64(times), strides[i]), types[i]));
       return next;
     };
   };
@@ -145,40 +162,52 @@ TileOperands tile_operands(const CpuPlan& plan) {
 }
 
 llvm::Function* emit_tile(Emitter& emit, const CpuPlan& plan, int rows) {
-  llvm::Type* pointer = emit.getPtrTy();
-  llvm::Function* function = open_function(emit, "tile_" + std::to_string(rows), {pointer, pointer, pointer, emit.getInt64Ty(), pointer});
+  llvm::Type *pointer = emit.getPtrTy(), *i64 = emit.getInt64Ty();
+  const bool product = plan.problem.op != Op::kUpdate;
+  std::vector<llvm::Type*> parameters = {pointer, pointer, i64, pointer};
+  if (product) parameters.insert(parameters.end(), {pointer, emit.getInt1Ty(), pointer, i64, i64});
+  llvm::Function* function = open_function(emit, "tile_" + std::to_string(rows), parameters);
   set_machine(*function, plan.machine);
-  Value *a = function->getArg(0), *b = function->getArg(1), *entries = function->getArg(2), *count = function->getArg(3), *out = function->getArg(4);
+  Value *a = function->getArg(0), *b = function->getArg(1), *count = function->getArg(2), *out = function->getArg(3);
   const TileOperands operands = tile_operands(plan);
-  Values sums(static_cast<std::size_t>(rows * plan.vectors), llvm::Constant::getNullValue(emit.floats(plan.lanes)));
-  if (plan.problem.op == Op::kUpdate) {
-    sums = run(emit, plan, operands, rows, a, b, nullptr, count, false, sums);
+  const std::size_t num_sums = static_cast<std::size_t>(rows) * static_cast<std::size_t>(plan.vectors);
+  const auto sum_at = [&](std::size_t i) {
+    const auto row = static_cast<std::int64_t>(i) / plan.vectors, vector = static_cast<std::int64_t>(i) % plan.vectors;
+    return emit.at(out, row * plan.width() + vector * plan.lanes, DType::kFp32);
+  };
+  Values sums(num_sums, llvm::Constant::getNullValue(emit.floats(plan.lanes)));
+  if (!product) {
+    sums = run(emit, plan, operands, rows, a, b, {}, count, false, sums);
   } else {
+    Value *entries = function->getArg(4), *fresh = function->getArg(5), *later = function->getArg(6), *share = function->getArg(7), *log2_shares = function->getArg(8);
+    sums = emit.choose(fresh, sums, [&] {
+      Values kept;
+      for (std::size_t i = 0; i < num_sums; ++i) kept.push_back(emit.load(sum_at(i), DType::kFp32, plan.lanes));
+      return deals(plan, operands) ? dealt(emit, kept) : kept;
+    });
     const std::int64_t last = plan.inner() / plan.inner_block(), edge = plan.steps(plan.inner_block()), rest = plan.steps(plan.inner() % plan.inner_block());
     const auto load_int = [&](unsigned index, Value* entry) {
       Value* address = emit.CreateConstGEP1_32(emit.getInt32Ty(), entry, index);
       return emit.CreateSExt(emit.CreateAlignedLoad(emit.getInt32Ty(), address, llvm::Align(4)), emit.getInt64Ty());
     };
+    Value *stride = emit.CreateLShr(emit.i64(operands.value_step()), log2_shares), *share_elements = emit.CreateLShr(emit.i64(edge * operands.value_step()), log2_shares);
     sums = emit.loop(emit.i64(0), count, 1, sums, [&](Value* i, const Values& carried) {
       Value* entry = emit.CreateGEP(emit.getInt64Ty(), entries, i);
       Value *inner = load_int(0, entry), *value = load_int(1, entry);
       Value* a_here = emit.at(a, emit.CreateMul(operands.a_by_value ? value : inner, emit.i64(operands.a_block)), operands.a_type);
       Value* b_here = emit.at(b, emit.CreateMul(operands.a_by_value ? inner : value, emit.i64(operands.b_block)), operands.b_type);
-      // The block behind a list's last is the next list's first, see BlockLists.
-      Value* next = emit.CreateMul(load_int(static_cast<unsigned>(2 * plan.blocks_ahead() + 1), entry), emit.i64(operands.a_by_value ? operands.a_block : operands.b_block));
-      Value* ahead = operands.a_by_value ? emit.at(a, next, operands.a_type) : emit.at(b, next, operands.b_type);
+      Value *asked = emit.CreateAdd(share, i), *block = emit.CreateLShr(asked, log2_shares);
+      Value* element = emit.CreateMul(load_int(1, emit.CreateGEP(emit.getInt64Ty(), later, block)), emit.i64(operands.value_block()));
+      element = emit.CreateAdd(element, emit.CreateMul(emit.CreateSub(asked, emit.CreateShl(block, log2_shares)), share_elements));
+      const Ahead ahead = {emit.at(operands.a_by_value ? a : b, element, operands.value_type()), stride};
       if (rest == 0) return run(emit, plan, operands, rows, a_here, b_here, ahead, emit.i64(edge), true, carried);
       // What the last block holds past the matrix is nobody's.
       Value* steps = emit.CreateSelect(emit.CreateICmpEQ(inner, emit.i64(last)), emit.i64(rest), emit.i64(edge));
       return run(emit, plan, operands, rows, a_here, b_here, ahead, steps, rest % unrolled(plan, rows) == 0, carried);
     });
   }
-  for (int r = 0; r < rows; ++r)
-    for (int v = 0; v < plan.vectors; ++v) {
-      const auto first = sums.begin() + r * plan.vectors;
-      Value* sum = deals(plan, operands) ? gathered(emit, first[v / 2 * 2], first[v / 2 * 2 + 1], v % 2) : first[v];
-      emit.store(sum, emit.at(out, r * plan.width() + v * plan.lanes, DType::kFp32), DType::kFp32);
-    }
+  if (deals(plan, operands)) sums = gathered(emit, sums);
+  for (std::size_t i = 0; i < num_sums; ++i) emit.store(sums[i], sum_at(i), DType::kFp32);
   emit.CreateRetVoid();
   return function;
 }

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <sstream>
@@ -147,13 +149,44 @@ TEST_CASE("a_tile_is_as_wide_as_a_block_where_registers_allow") {
   };
   for (const Isa isa : {Isa::kAvx512, Isa::kAvx512Bf16}) {
     CHECK(tile(isa, Op::kFprop, {64, 16}) == std::pair{28, 16});
-    CHECK(tile(isa, Op::kFprop, {16, 32}) == std::pair{14, 32});
+    CHECK(tile(isa, Op::kFprop, {16, 32}) == std::pair{8, 32});
     CHECK(tile(isa, Op::kFprop, {16, 64}) == std::pair{6, 64});
     CHECK(tile(isa, Op::kBprop, {64, 16}) == std::pair{6, 64});
     CHECK(tile(isa, Op::kFprop, {16, 128}) == std::pair{6, 64});
   }
   CHECK(tile(Isa::kAvx2, Op::kFprop, {64, 64}) == std::pair{6, 16});
   CHECK(tile(Isa::kPortable, Op::kFprop, {64, 64}) == std::pair{4, 8});
+}
+
+TEST_CASE("a_batch_of_16_is_one_tile_or_equal_ones_where_registers_allow") {
+  Machine machine = kMachine;
+  machine.isa = Isa::kAvx512;
+  const auto variants = [&](int cols) { return choose(*Layout::from_bits({1}, 1, 1, {16, cols}), {.op = Op::kFprop, .dtype = DType::kFp32}, machine).tile_rows; };
+  CHECK(variants(16) == std::vector{28, 16, 8, 2, 1});
+  CHECK(variants(32) == std::vector{8, 4, 2, 1});
+  CHECK(variants(64) == std::vector{6, 4, 2, 1});
+}
+
+TEST_CASE("a_segment_of_a_list_leaves_two_thirds_of_l1_to_the_rest_and_is_a_block_at_least") {
+  for (const int block : {8, 16, 32, 64, 128})
+    for (const DType dtype : {DType::kFp32, DType::kBf16}) {
+      const Layout layout = *Layout::from_bits({1, 0, 1, 1}, 2, 2, {block, block});
+      const auto segment = [&](Op op, Activations activations) {
+        CpuPlan plan = choose(layout, {.op = op, .dtype = dtype, .activations = activations}, kMachine);
+        CHECK(padding_of(plan) >= static_cast<std::size_t>(plan.segment_blocks));  // a tile asks for as many blocks behind its segment
+        return plan.segment_blocks;
+      };
+      const int bytes = block * block * size_bytes(dtype);
+      CHECK(segment(Op::kFprop, Activations::kRow) == std::max(1, 16384 / bytes));
+      CHECK(segment(Op::kBprop, Activations::kRow) == std::max(1, 16384 / bytes));
+      CHECK(segment(Op::kFprop, Activations::kCol) == 0);
+      CHECK(segment(Op::kUpdate, Activations::kRow) == 0);
+    }
+  CpuPlan plan = choose(*Layout::from_bits({1}, 1, 1, {32, 32}), {.op = Op::kFprop, .dtype = DType::kFp32}, kMachine);
+  for (const int blocks : {-1, 0, 257}) {
+    plan.segment_blocks = blocks;
+    CHECK(plan.verify() == Status(ErrorCode::kInvalidArgument, fmt::format("cpu plan: segments of {} blocks", blocks)));
+  }
 }
 
 TEST_CASE("packed_rows_are_an_odd_number_of_lines_apart_and_a_group_fits_half_of_l2") {
@@ -238,7 +271,7 @@ TEST_CASE("the_lists_hold_every_block_of_an_output_once_in_ascending_order") {
           CHECK(seen.insert(entry.value).second);
         }
       CHECK(static_cast<std::int64_t>(seen.size()) == layout.num_blocks());
-      CHECK(static_cast<std::int64_t>(lists.entries.size()) == layout.num_blocks() + plan.blocks_ahead());
+      CHECK(static_cast<std::int64_t>(lists.entries.size()) == layout.num_blocks() + static_cast<std::int64_t>(padding_of(plan)));
     }
   }
 }
