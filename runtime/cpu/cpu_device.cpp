@@ -54,6 +54,7 @@ class Native final : public CpuDevice {
     BSGEN_ASSIGN(made->code, code(plan, object));
     made->plan = plan;
     made->lists = make_lists(plan, layout);
+    made->order = order_by_storage(plan, layout, made->lists, parallel_.threads);
     return std::shared_ptr<const DeviceFunction>(std::move(made));
   }
 

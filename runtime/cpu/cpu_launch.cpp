@@ -11,8 +11,6 @@ namespace {
 
 // Tasks per thread: enough that unequal ones even out.
 constexpr int kTasksPerThread = 4;
-// Multiply-adds below which waking threads costs more than they save, some ten microseconds of one core.
-constexpr double kWorthThreads = 1 << 20;
 
 std::vector<Range> even_parts(std::int64_t items, std::int64_t parts) {
   std::vector<Range> ranges;
@@ -32,10 +30,11 @@ class Launch {
   }
 
   Status run(std::int64_t tokens) {
-    const double work = static_cast<double>(plan_.num_blocks) * plan_.block.rows * plan_.block.cols * static_cast<double>(std::max<std::int64_t>(tokens, 1));
-    threads_ = work < kWorthThreads ? 1 : parallel_.threads;
+    threads_ = is_worth_threads(plan_, tokens) ? parallel_.threads : 1;
     if (plan_.problem.op == Op::kUpdate)
       update(tokens);
+    else if (const StorageOrder& order = function_.order; !order.parts.empty() && tokens <= plan_.ordered_tokens() && (threads_ == 1 || order.for_threads))
+      in_storage_order(tokens);
     else
       product(tokens);
     if (out_of_memory_) return {ErrorCode::kDevice, fmt::format("cpu: no memory for {} bytes of scratch per thread; use fewer threads", plan_.worker_scratch() * 4)};
@@ -60,6 +59,19 @@ class Launch {
           task.token_begin = group.begin, task.token_end = group.end;
           tasks.push_back(task);
         }
+    }
+    run_tasks(function_.code->main(), tasks);
+  }
+
+  void in_storage_order(std::int64_t tokens) {
+    const StorageOrder& order = function_.order;
+    std::vector<BsgenCpuWork> tasks;
+    for (std::size_t i = 0; i < order.parts.size(); ++i) {
+      BsgenCpuWork task = work_;
+      task.head = order.parts[i].head, task.begin = order.parts[i].begin, task.end = order.parts[i].end;
+      task.token_end = tokens;
+      task.offsets = &order.offsets[i], task.entries = order.entries.data(), task.columns = order.columns.data();
+      tasks.push_back(task);
     }
     run_tasks(function_.code->main(), tasks);
   }
@@ -115,6 +127,11 @@ class Launch {
 };
 
 }  // namespace
+
+bool is_worth_threads(const CpuPlan& plan, std::int64_t tokens) {
+  constexpr double kMultiplyAdds = 1 << 20;
+  return static_cast<double>(plan.num_blocks) * plan.block.rows * plan.block.cols * static_cast<double>(std::max<std::int64_t>(tokens, 1)) >= kMultiplyAdds;
+}
 
 std::vector<Range> split_tokens(const CpuPlan& plan, std::int64_t tokens, int threads) {
   const std::int64_t tile = plan.rows_are_tokens() ? plan.tile_rows[0] : plan.width(), most = plan.group_tokens / tile, tiles = (tokens + tile - 1) / tile;

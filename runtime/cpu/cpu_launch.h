@@ -11,12 +11,14 @@
 #include "compiler/support/fork_safe_mutex.h"
 #include "runtime/cpu/cpu_plan.h"
 #include "runtime/cpu/library.h"
+#include "runtime/cpu/storage_order.h"
 
 namespace bsgen::cpu {
 
 struct CpuFunction final : DeviceFunction {
   CpuPlan plan;
   BlockLists lists;
+  StorageOrder order;
   std::shared_ptr<const Code> code;
 };
 
@@ -62,6 +64,9 @@ struct Range {
 std::vector<Range> split_tokens(const CpuPlan& plan, std::int64_t tokens, int threads);
 // `lists` lists from `first` on, counted from there, in at most `parts` runs of like work: a list weighs its blocks, and one for what every list costs.
 std::vector<Range> split_lists(const std::vector<std::int64_t>& offsets, std::int64_t first, std::int64_t lists, std::int64_t parts);
+
+// Whether a launch has so much to multiply that waking threads costs less than they save, some ten microseconds of one core.
+bool is_worth_threads(const CpuPlan& plan, std::int64_t tokens);
 
 Status launch(const CpuFunction& function, const void* arguments, std::int64_t tokens, const Parallel& parallel, Scratch& scratch);
 

@@ -117,7 +117,16 @@ Expected<Isa> parse_isa(std::string_view text) {
 
 int CpuPlan::blocks_ahead() const { return std::clamp(4096 / (block.rows * block.cols * size_bytes(problem.dtype)), 1, 8); }
 
-std::int64_t CpuPlan::sums_scratch() const { return rows_are_tokens() ? group_tokens * width() : std::int64_t{tile_rows[0]} * width(); }
+// Every block loads and stores the sums of its columns, together at most half its own size. Those of all columns leave half of L2 to the rest.
+std::int64_t CpuPlan::ordered_tokens() const {
+  if (problem.op != Op::kFprop || !rows_are_tokens() || outer() == 0) return 0;
+  return std::min<std::int64_t>(block.rows / 8, machine.l2_bytes / 2 / 4 / round_up(outer(), block.cols));
+}
+
+std::int64_t CpuPlan::sums_scratch() const {
+  if (!rows_are_tokens()) return std::int64_t{tile_rows[0]} * width();
+  return std::max(group_tokens * width(), ordered_tokens() * round_up(outer(), block.cols));
+}
 
 std::int64_t CpuPlan::worker_scratch() const {
   const std::int64_t sums = sums_scratch();
@@ -233,6 +242,7 @@ CpuPlan choose(const Layout& layout, const Problem& problem, const Machine& mach
   choose_arithmetic(plan);
   choose_tile(plan);
   choose_group(plan);
+  if (plan.ordered_tokens() > 0) plan.reasons.push_back(fmt::format("up to {} tokens take blocks in the order of W in memory, which is then all they wait for", plan.ordered_tokens()));
   return plan;
 }
 

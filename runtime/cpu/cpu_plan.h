@@ -67,6 +67,8 @@ struct CpuPlan {
   std::int64_t steps(std::int64_t elements) const { return pairs ? (elements + 1) / 2 : elements; }
   // How many blocks of a list before its turn a block of W is asked for: some 4 kB ahead, which is what a core has under way to memory.
   int blocks_ahead() const;
+  // The most tokens with which fprop takes blocks in the order of W (storage_order.h), 0 where it never does.
+  std::int64_t ordered_tokens() const;
   // Elements of 32 bits of scratch: of each worker, the sums at its end among them, and of a launch.
   std::int64_t worker_scratch() const;
   std::int64_t sums_scratch() const;

@@ -7,7 +7,7 @@
 
 extern "C" {
 
-constexpr std::uint32_t kBsgenCpuAbi = 2;
+constexpr std::uint32_t kBsgenCpuAbi = 3;
 
 // Bytes that the library allocated; release() frees them.
 struct BsgenCpuBuffer {
@@ -19,7 +19,8 @@ enum BsgenCpuForm : std::uint32_t { kBsgenCpuObject = 0, kBsgenCpuLlvm = 1, kBsg
 
 // One call does the part [begin, end) of a pass. worker: scratch of the calling thread; launch: of all together.
 //   first pass     its items, see runtime/cpu/cpu_launch.cpp
-//   fprop, bprop   lists [begin, end) of all heads, tokens [token_begin, token_end) of one head
+//   fprop, bprop   lists [begin, end) of all heads, tokens [token_begin, token_end) of one head; or, where there are `columns`, block columns
+//                  [begin, end) from the entries offsets[0] to offsets[1], in their order
 //   update         blocks [begin, end), tokens [token_begin, token_end)
 struct BsgenCpuWork {
   const void* arguments;             // runtime/launch/kernel_arguments.h
@@ -28,6 +29,7 @@ struct BsgenCpuWork {
   float* launch;
   float* worker;
   std::int64_t head, begin, end, token_begin, token_end;
+  const std::int32_t* columns;       // null; or the block column of every entry (runtime/cpu/storage_order.h)
 };
 using BsgenCpuPass = void (*)(const BsgenCpuWork*);
 

@@ -14,7 +14,7 @@ Value* greatest(Emitter& emit, Value* a, Value* b) { return emit.CreateSelect(em
 
 // What a call was given (BsgenCpuWork).
 struct Work {
-  Value *arguments, *offsets, *entries, *launch, *worker, *head, *begin, *end, *token_begin, *token_end;
+  Value *arguments, *offsets, *entries, *launch, *worker, *head, *begin, *end, *token_begin, *token_end, *columns;
 };
 
 Work open_pass(Emitter& emit, const CpuPlan& plan, const char* name) {
@@ -25,7 +25,7 @@ Work open_pass(Emitter& emit, const CpuPlan& plan, const char* name) {
   return {pointer(offsetof(BsgenCpuWork, arguments)), pointer(offsetof(BsgenCpuWork, offsets)),     pointer(offsetof(BsgenCpuWork, entries)),
           pointer(offsetof(BsgenCpuWork, launch)),    pointer(offsetof(BsgenCpuWork, worker)),      number(offsetof(BsgenCpuWork, head)),
           number(offsetof(BsgenCpuWork, begin)),      number(offsetof(BsgenCpuWork, end)),          number(offsetof(BsgenCpuWork, token_begin)),
-          number(offsetof(BsgenCpuWork, token_end))};
+          number(offsetof(BsgenCpuWork, token_end)),  pointer(offsetof(BsgenCpuWork, columns))};
 }
 
 class Kernel {
@@ -103,11 +103,30 @@ class Kernel {
         });
       });
     }
-    const std::int64_t lists = (plan_.outer() + plan_.outer_block() - 1) / plan_.outer_block();
-    const TileOperands operands = tile_operands(plan_);
     Value* values = plan_.has_first_pass() ? work.launch : w.data;
     Value* sums = emit_.at(work.worker, plan_.worker_scratch() - plan_.sums_scratch(), DType::kFp32);
     const Product product = {work, out, target, tokens, sums, plan_.rows_are_tokens() ? tiles_of(tokens) : nullptr};
+    if (plan_.ordered_tokens() == 0)
+      emit_lists(product, values);
+    else
+      emit_.when(emit_.CreateIsNull(work.columns), [&] { emit_lists(product, values); }, [&] { emit_in_storage_order(product, values); });
+    emit_.CreateRetVoid();
+  }
+
+  // What a call of emit_product computes with; `tiles`: how many cover its tokens.
+  struct Product {
+    const Work& work;
+    const Slot& out;
+    Value *target, *tokens, *sums, *tiles;
+  };
+
+  std::int64_t num_lists() const { return (plan_.outer() + plan_.outer_block() - 1) / plan_.outer_block(); }
+
+  // Every list from its first block to its last.
+  void emit_lists(const Product& p, Value* values) {
+    const Work& work = p.work;
+    const TileOperands operands = tile_operands(plan_);
+    const std::int64_t lists = num_lists();
     emit_.loop(work.begin, work.end, 1, [&](Value* list) {
       Value* at = emit_.CreateGEP(emit_.getInt64Ty(), work.offsets, add(list, mul(work.head, lists)));
       Value* begin = emit_.CreateAlignedLoad(emit_.getInt64Ty(), at, llvm::Align(8));
@@ -118,28 +137,57 @@ class Kernel {
         Value* first = add(mul(list, plan_.outer_block()), o);
         Value* valid = least(emit_, i64(step), sub(i64(plan_.outer()), first));
         if (plan_.rows_are_tokens()) {
-          emit_segments(product, emit_.at(values, o, operands.b_type), entries, count, first, valid);
+          emit_segments(p, emit_.at(values, o, operands.b_type), entries, count, first, valid);
         } else {
           Value* a = emit_.at(values, mul(o, operands.a_row), operands.a_type);
-          emit_.loop(i64(0), tokens, plan_.width(), [&](Value* m) {
-            ask_for(target, out.leading_dimension, first, add(work.token_begin, m), i64(plan_.tile_rows[0]));
-            emit_.CreateCall(tiles_[0], {a, emit_.at(work.worker, mul(m, plan_.steps(plan_.inner())), DType::kFp32), count, sums, entries, emit_.getTrue(),
+          emit_.loop(i64(0), p.tokens, plan_.width(), [&](Value* m) {
+            ask_for(p.target, p.out.leading_dimension, first, add(work.token_begin, m), i64(plan_.tile_rows[0]));
+            emit_.CreateCall(tiles_[0], {a, emit_.at(work.worker, mul(m, plan_.steps(plan_.inner())), DType::kFp32), count, p.sums, entries, emit_.getTrue(),
                                          later(entries, i64(plan_.blocks_ahead())), i64(0), i64(0)});
-            emit_.CreateCall(finish_, {work.arguments, sums, work.head, first, add(work.token_begin, m), valid,
-                                       least(emit_, i64(plan_.width()), sub(tokens, m))});
+            emit_.CreateCall(finish_, {work.arguments, p.sums, work.head, first, add(work.token_begin, m), valid,
+                                       least(emit_, i64(plan_.width()), sub(p.tokens, m))});
           });
         }
       });
     });
-    emit_.CreateRetVoid();
   }
 
-  // What a call of emit_product computes with; `tiles`: how many cover its tokens.
-  struct Product {
-    const Work& work;
-    const Slot& out;
-    Value *target, *tokens, *sums, *tiles;
-  };
+  // Block after block as memory holds W, the sums of all columns at hand (storage_order.h); then every column's epilogue.
+  void emit_in_storage_order(const Product& p, Value* values) {
+    const Work& work = p.work;
+    const TileOperands operands = tile_operands(plan_);
+    const std::int64_t width = plan_.outer_block();
+    const auto sums_of = [&](Value* column) { return emit_.at(p.sums, mul(emit_.CreateMul(sub(column, work.begin), p.tokens), width), DType::kFp32); };
+    llvm::Constant* zero = llvm::Constant::getNullValue(emit_.floats(plan_.lanes));
+    emit_.loop(i64(0), mul(emit_.CreateMul(sub(work.end, work.begin), p.tokens), width), plan_.lanes,
+               [&](Value* i) { emit_.store(zero, emit_.at(p.sums, i, DType::kFp32), DType::kFp32); });
+    const auto bound = [&](unsigned i) {
+      return emit_.CreateAlignedLoad(emit_.getInt64Ty(), emit_.CreateConstGEP1_32(emit_.getInt64Ty(), work.offsets, i), llvm::Align(8));
+    };
+    emit_.loop(bound(0), bound(1), 1, [&](Value* i) {
+      Value* entry = later(work.entries, i);
+      Value* column = emit_.CreateAlignedLoad(emit_.getInt32Ty(), emit_.CreateGEP(emit_.getInt32Ty(), work.columns, i), llvm::Align(4));
+      Value* block_sums = sums_of(emit_.CreateSExt(column, emit_.getInt64Ty()));
+      emit_.loop(i64(0), i64(width), plan_.width(), [&](Value* o) {
+        emit_.loop(i64(0), p.tiles, 1, {i64(0)}, [&](Value*, const Values& carried) {
+          Value* m = carried[0];
+          const auto [rows, function] = variant_for(sub(p.tokens, m));
+          Value* sums = emit_.at(block_sums, add(emit_.CreateMul(o, p.tokens), mul(m, plan_.width())), DType::kFp32);
+          emit_.CreateCall(tiles_[0]->getFunctionType(), function,
+                           {emit_.at(work.worker, mul(m, plan_.pitch), DType::kFp32), emit_.at(values, o, operands.b_type), i64(1), sums, entry, emit_.getFalse(),
+                            later(entry, i64(plan_.blocks_ahead())), i64(0), i64(0)});
+          return Values{add(m, rows)};
+        });
+      });
+    });
+    emit_.loop(work.begin, work.end, 1, [&](Value* column) {
+      emit_.loop(i64(0), i64(width), plan_.width(), [&](Value* o) {
+        Value* first = add(mul(column, width), o);
+        emit_.CreateCall(finish_, {work.arguments, emit_.at(sums_of(column), emit_.CreateMul(o, p.tokens), DType::kFp32), work.head, work.token_begin, first,
+                                   p.tokens, least(emit_, i64(plan_.width()), sub(i64(plan_.outer()), first))});
+      });
+    });
+  }
 
   Value* later(Value* entries, Value* blocks) { return emit_.CreateGEP(emit_.getInt64Ty(), entries, blocks); }
 

@@ -59,6 +59,19 @@ TEST_CASE("results_have_the_same_bits_for_any_number_of_threads") {
       }
 }
 
+// Few tokens take blocks in the order of W, in as many runs of block columns as there are threads.
+TEST_CASE("few_tokens_have_the_same_bits_for_any_number_of_threads") {
+  NEEDS_CPU();
+  const Layout layout = *read_mask("random:70x30:density=0.6,seed=2", {.block = {32, 32}, .size = {70 * 32 - 6, 30 * 32 - 6}});
+  for (const DType dtype : {DType::kFp32, DType::kBf16})
+    for (const std::int64_t tokens : {1, 3, 4, 5}) {
+      INFO(name(dtype) << ", " << tokens << " tokens");
+      const auto with = [&](int threads) { return digest({.threads = threads, .parallel_for = {}, .instructions = {}}, Op::kFprop, tokens, dtype, layout); };
+      const std::string one = with(1);
+      for (const int threads : {2, 3, 8, 40}) CHECK(with(threads) == one);
+    }
+}
+
 // Tiles of the two differ in every dimension, products and sums are the same.
 TEST_CASE("results_have_the_same_bits_whatever_the_tile") {
   for (const char* instructions : {"avx512", "avx2"})

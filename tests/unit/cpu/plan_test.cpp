@@ -4,6 +4,7 @@
 #include <set>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "runtime/cpu/cpu_launch.h"
 #include "runtime/cpu/cpu_plan.h"
@@ -100,6 +101,69 @@ TEST_CASE("lists_are_split_by_their_blocks_and_every_list_is_done_once") {
         CHECK(next == lists);
       }
   }
+}
+
+TEST_CASE("few_tokens_take_every_block_once_in_the_order_of_memory") {
+  for (std::uint64_t number = 0; number < 40; ++number) {
+    const Layout layout = test::random_layout(number).make();
+    const CpuPlan plan = choose(layout, {.op = Op::kFprop, .dtype = DType::kFp32}, kMachine);
+    if (plan.ordered_tokens() == 0 || plan.num_blocks == 0) continue;
+    const BlockLists lists = make_lists(plan, layout);
+    for (const int threads : {1, 2, 5}) {
+      INFO("random_layout(" << number << "), " << threads << " threads");
+      const StorageOrder order = order_by_storage(plan, layout, lists, threads);
+      CHECK(order.for_threads == (threads > 1 && is_worth_threads(plan, 1)));
+      REQUIRE(order.entries.size() == static_cast<std::size_t>(layout.num_blocks() + plan.blocks_ahead()));
+      REQUIRE(order.offsets.size() == order.parts.size() + 1);
+      std::vector<int> taken(static_cast<std::size_t>(layout.num_blocks()));
+      std::vector<std::int64_t> next_column(static_cast<std::size_t>(layout.heads()));
+      for (std::size_t p = 0; p < order.parts.size(); ++p) {
+        const StorageOrder::Part& part = order.parts[p];
+        CHECK(part.begin == std::exchange(next_column[static_cast<std::size_t>(part.head)], part.end));
+        std::int32_t previous = -1;
+        for (std::int64_t i = order.offsets[p]; i < order.offsets[p + 1]; ++i) {
+          const BlockEntry entry = order.entries[static_cast<std::size_t>(i)];
+          CHECK(entry.value > previous);
+          previous = entry.value;
+          ++taken[static_cast<std::size_t>(entry.value)];
+          const std::int64_t row = part.head * layout.grid_rows() + entry.inner, column = order.columns[static_cast<std::size_t>(i)];
+          CHECK((layout.row_offsets()[row] <= entry.value && entry.value < layout.row_offsets()[row + 1]));
+          CHECK(column == layout.block_cols()[entry.value]);
+          CHECK((part.begin <= column && column < part.end));
+        }
+      }
+      for (const std::int64_t column : next_column) CHECK(column == layout.grid_cols());
+      CHECK(std::count(taken.begin(), taken.end(), 1) == layout.num_blocks());
+    }
+  }
+}
+
+TEST_CASE("few_tokens_have_a_run_of_columns_for_every_thread_where_one_token_is_worth_it") {
+  const auto parts = [](int grid, int threads, std::uint8_t bit = 1) {
+    const Layout layout = *Layout::from_bits(std::vector<std::uint8_t>(static_cast<std::size_t>(2 * grid * grid), bit), grid, grid, {32, 32}, 2);
+    const CpuPlan plan = choose(layout, {.op = Op::kFprop, .dtype = DType::kFp32}, kMachine);
+    return order_by_storage(plan, layout, make_lists(plan, layout), threads).parts.size();
+  };
+  CHECK(parts(8, 4, 0) == 0);  // no blocks
+  CHECK(parts(8, 4) == 2);  // 2 x 64 blocks: 131,072 multiply-adds
+  CHECK(parts(40, 1) == 2);
+  CHECK(parts(40, 2) == 2);
+  CHECK(parts(40, 3) == 4);
+  CHECK(parts(40, 8) == 8);
+}
+
+TEST_CASE("few_tokens_are_those_whose_sums_are_small_beside_a_block_and_l2") {
+  const auto few = [](Op op, Activations activations, BlockShape block, std::int64_t cols) {
+    return choose(*Layout::from_bits({1, 1}, 1, 2, block, 1, {block.rows, cols}), {.op = op, .dtype = DType::kFp32, .activations = activations}, kMachine).ordered_tokens();
+  };
+  CHECK(few(Op::kFprop, Activations::kRow, {8, 8}, 16) == 1);
+  CHECK(few(Op::kFprop, Activations::kRow, {64, 16}, 30) == 8);
+  CHECK(few(Op::kFprop, Activations::kCol, {64, 16}, 30) == 0);
+  CHECK(few(Op::kBprop, Activations::kRow, {64, 16}, 30) == 0);
+  CHECK(few(Op::kUpdate, Activations::kRow, {64, 16}, 30) == 0);
+  Machine small = kMachine;
+  small.l2_bytes = 8 * 3 * 32;  // sums of three tokens of 32 columns, twice
+  CHECK(choose(*Layout::from_bits({1, 1}, 1, 2, {64, 16}), {.op = Op::kFprop, .dtype = DType::kFp32}, small).ordered_tokens() == 3);
 }
 
 TEST_CASE("tokens_are_split_into_even_groups_of_whole_tiles_and_as_many_for_every_thread") {
