@@ -5,7 +5,8 @@
 //                                    pool.run(tasks, task);   // task(0) ... task(tasks - 1), each once, on any threads
 //                                  }});
 //
-// Results have the same bits for any number of threads: no sum is ever split. Memory is the process's own: an address of a TensorView
+// Results have the same bits for any number of threads: no sum is ever split. Of fprop and bprop a token's outputs do not depend on how many
+// other tokens a launch has. Memory is the process's own: an address of a TensorView
 // is a pointer, DeviceBuffers are one way to get some.
 #pragma once
 

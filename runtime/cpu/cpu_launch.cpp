@@ -129,8 +129,10 @@ class Launch {
 }  // namespace
 
 bool is_worth_threads(const CpuPlan& plan, std::int64_t tokens) {
-  constexpr double kMultiplyAdds = 1 << 20;
-  return static_cast<double>(plan.num_blocks) * plan.block.rows * plan.block.cols * static_cast<double>(std::max<std::int64_t>(tokens, 1)) >= kMultiplyAdds;
+  // A core multiplies as fast as it reads W where an element serves as many tokens as it has bytes, twice over.
+  constexpr double kMultiplyAdds = 3 << 18;
+  const double elements = static_cast<double>(plan.num_blocks) * plan.block.rows * plan.block.cols;
+  return elements * static_cast<double>(std::max<std::int64_t>(tokens, 2 * size_bytes(plan.problem.dtype))) >= kMultiplyAdds;
 }
 
 std::vector<Range> split_tokens(const CpuPlan& plan, std::int64_t tokens, int threads) {

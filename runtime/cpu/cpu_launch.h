@@ -65,7 +65,7 @@ std::vector<Range> split_tokens(const CpuPlan& plan, std::int64_t tokens, int th
 // `lists` lists from `first` on, counted from there, in at most `parts` runs of like work: a list weighs its blocks, and one for what every list costs.
 std::vector<Range> split_lists(const std::vector<std::int64_t>& offsets, std::int64_t first, std::int64_t lists, std::int64_t parts);
 
-// Whether a launch has so much to multiply that waking threads costs less than they save, some ten microseconds of one core.
+// Whether a launch has so much to multiply, or of W to read, that waking threads costs less than they save, some ten microseconds of one core.
 bool is_worth_threads(const CpuPlan& plan, std::int64_t tokens);
 
 Status launch(const CpuFunction& function, const void* arguments, std::int64_t tokens, const Parallel& parallel, Scratch& scratch);

@@ -117,10 +117,11 @@ Expected<Isa> parse_isa(std::string_view text) {
 
 int CpuPlan::blocks_ahead() const { return std::clamp(4096 / (block.rows * block.cols * size_bytes(problem.dtype)), 1, 8); }
 
-// Every block loads and stores the sums of its columns, together at most half its own size. Those of all columns leave half of L2 to the rest.
+// Every block loads and stores the sums of its columns, together at most half its own size. Those of all columns leave half of L2 to the rest. More than
+// eight tokens have as much to multiply as to read.
 std::int64_t CpuPlan::ordered_tokens() const {
   if (problem.op != Op::kFprop || !rows_are_tokens() || outer() == 0) return 0;
-  return std::min<std::int64_t>(block.rows / 8, machine.l2_bytes / 2 / 4 / round_up(outer(), block.cols));
+  return std::min<std::int64_t>(std::min(block.rows / 8, 8), machine.l2_bytes / 2 / 4 / round_up(outer(), block.cols));
 }
 
 std::int64_t CpuPlan::sums_scratch() const {

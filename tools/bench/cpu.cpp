@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <optional>
+#include <random>
 #include <thread>
 
 #include "bsgen/cpu.h"
@@ -48,14 +50,20 @@ constexpr const char* kWidened = "bf16 widened";
 // Threads of OpenBLAS and OpenMP wait for their next task awake, some 15 ms long, on the cores that the next contender needs.
 constexpr auto kUntilPeersSleep = std::chrono::milliseconds(40);
 
-// Rounds in which everybody has a turn, so that a slow moment of the machine is everybody's. Cores that slept take a third of a millisecond to be
+// Rounds in which everybody has a turn, so that a slow moment of the machine is everybody's; each in another order, for some leave operands of the next in
+// the caches and others sweep them out. Cores that slept take a third of a millisecond to be
 // back, so of several threads the second run of a turn counts. The budget of several threads is for the waits too.
 void race(std::vector<Contender>& contenders, int threads, double budget_seconds) {
   const auto now = [&] { return threads == 1 ? thread_seconds() : std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
   double spent = 0;
   bool awake = true;
-  for (int round = -1; round < 40 && (round < 5 || spent < budget_seconds); ++round)
-    for (Contender& each : contenders) {
+  std::vector<std::size_t> turns(contenders.size());
+  std::iota(turns.begin(), turns.end(), std::size_t{0});
+  std::mt19937 random(1);
+  for (int round = -1; round < 40 && (round < 5 || spent < budget_seconds); ++round) {
+    for (std::size_t i = turns.size(); i > 1; --i) std::swap(turns[i - 1], turns[random() % i]);
+    for (const std::size_t turn : turns) {
+      Contender& each = contenders[turn];
       if (threads > 1 && awake) {
         std::this_thread::sleep_for(kUntilPeersSleep);
         spent += std::chrono::duration<double>(kUntilPeersSleep).count();
@@ -73,6 +81,7 @@ void race(std::vector<Contender>& contenders, int threads, double budget_seconds
       spent += took;
       if (round >= 0) each.seconds.push_back(took);
     }
+  }
 }
 
 // Peers whose result is another one measure something else; the second run's counts, for the first may spoil what it was given.

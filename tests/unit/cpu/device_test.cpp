@@ -3,7 +3,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <thread>
 
 #include "bsgen/cpu.h"
@@ -14,165 +13,12 @@
 #include "runtime/verify/execution.h"
 #include "runtime/verify/trial.h"
 #include "runtime/verify/verify.h"
-#include "tests/support/catch.h"
 #include "tests/support/run_tool.h"
+#include "tests/unit/cpu/cpu_fixture.h"
 
 namespace bsgen {
-namespace {
 
-const Layout& mask() {
-  static const Layout layout = *read_mask("random:9x8:density=0.4,seed=3", {.block = {32, 16}, .size = {280, 125}});
-  return layout;
-}
-
-const Layout& large_blocks() {
-  static const Layout layout = *read_mask("random:4x5:density=0.5,seed=3", {.block = {64, 64}, .size = {4 * 64 - 6, 5 * 64 - 6}});
-  return layout;
-}
-
-std::string digest(const CpuOptions& options, Op op, std::int64_t tokens, DType dtype = DType::kFp32, const Layout& layout = mask()) {
-  const auto device = open_cpu(options);
-  REQUIRE(device.ok());
-  const Problem problem{.op = op, .dtype = dtype};
-  const auto kernel = runtime::load_cpu_kernel(*device, layout, problem);
-  REQUIRE(kernel.ok());
-  const auto operands = verify::make_operands(layout, problem, tokens, 5);
-  REQUIRE(operands.ok());
-  const auto staged = verify::StagedOperands::stage(*device, problem, *operands);
-  REQUIRE(staged.ok());
-  REQUIRE(kernel->launch(staged->arguments()).ok());
-  return verify::output_digest(*staged->result());
-}
-
-}  // namespace
-
-#define NEEDS_CPU() \
-  if (const auto opened = open_cpu(); !opened) BSGEN_SKIP(opened.status().message())
-
-TEST_CASE("results_have_the_same_bits_for_any_number_of_threads") {
-  NEEDS_CPU();
-  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
-    for (const DType dtype : {DType::kFp32, DType::kBf16})
-      for (const Layout& layout : {mask(), large_blocks()}) {
-        const std::string one = digest({.threads = 1, .parallel_for = {}, .instructions = {}}, op, 700, dtype, layout);
-        for (const int threads : {2, 3, 8}) CHECK(digest({.threads = threads, .parallel_for = {}, .instructions = {}}, op, 700, dtype, layout) == one);
-      }
-}
-
-// Few tokens take blocks in the order of W, in as many runs of block columns as there are threads.
-TEST_CASE("few_tokens_have_the_same_bits_for_any_number_of_threads") {
-  NEEDS_CPU();
-  const Layout layout = *read_mask("random:70x30:density=0.6,seed=2", {.block = {32, 32}, .size = {70 * 32 - 6, 30 * 32 - 6}});
-  for (const DType dtype : {DType::kFp32, DType::kBf16})
-    for (const std::int64_t tokens : {1, 3, 4, 5}) {
-      INFO(name(dtype) << ", " << tokens << " tokens");
-      const auto with = [&](int threads) { return digest({.threads = threads, .parallel_for = {}, .instructions = {}}, Op::kFprop, tokens, dtype, layout); };
-      const std::string one = with(1);
-      for (const int threads : {2, 3, 8, 40}) CHECK(with(threads) == one);
-    }
-}
-
-// Tiles of the two differ in every dimension, products and sums are the same.
-TEST_CASE("results_have_the_same_bits_whatever_the_tile") {
-  for (const char* instructions : {"avx512", "avx2"})
-    if (const auto opened = open_cpu({.threads = 1, .parallel_for = {}, .instructions = instructions}); !opened) BSGEN_SKIP(opened.status().message());
-  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
-    for (const DType dtype : {DType::kFp32, DType::kBf16})
-      for (const std::int64_t tokens : {1, 9, 77}) {
-        INFO(name(op) << " " << name(dtype) << ", " << tokens << " tokens");
-        const auto with = [&](const char* instructions) { return digest({.threads = 1, .parallel_for = {}, .instructions = instructions}, op, tokens, dtype, large_blocks()); };
-        CHECK(with("avx512") == with("avx2"));
-      }
-}
-
-// Many tokens are many tiles, which take a list in segments and keep their sums between them; one takes it whole. Lists here are of several segments.
-TEST_CASE("a_tokens_result_has_the_same_bits_whatever_the_batch") {
-  NEEDS_CPU();
-  const auto device = *open_cpu();
-  constexpr std::int64_t kTokens = 77;
-  for (const int block : {16, 32, 64, 128})
-    for (const Op op : {Op::kFprop, Op::kBprop})
-      for (const DType dtype : {DType::kFp32, DType::kBf16, DType::kFp16}) {
-        INFO("blocks of " << block << ", " << name(op) << " " << name(dtype));
-        const Layout layout = *read_mask(op == Op::kFprop ? "random:48x2:density=0.9,seed=1" : "random:2x48:density=0.9,seed=1", {.block = {block, block}});
-        const Problem problem{.op = op, .dtype = dtype};
-        const auto kernel = runtime::load_cpu_kernel(device, layout, problem);
-        REQUIRE(kernel.ok());
-        const auto operands = verify::make_operands(layout, problem, kTokens, 5);
-        REQUIRE(operands.ok());
-        const auto staged = verify::StagedOperands::stage(device, problem, *operands);
-        REQUIRE(staged.ok());
-        REQUIRE(kernel->launch(staged->arguments()).ok());
-        const verify::HostTensor all = *staged->result();
-        for (const auto& [first, tokens] : {std::pair{0, 1}, {13, 1}, {76, 1}, {3, 16}, {40, 5}}) {
-          auto some = verify::StagedOperands::stage(device, problem, *operands);
-          REQUIRE(some.ok());
-          LaunchArguments arguments = some->arguments();
-          arguments.tokens = tokens;
-          for (TensorView* view : {&arguments.x, &arguments.y}) {
-            view->rows = tokens;
-            view->data += static_cast<std::uint64_t>(first * view->leading_dimension * size_bytes(view->dtype));
-          }
-          const Status launched = kernel->launch(arguments);
-          INFO(launched.message());
-          REQUIRE(launched.ok());
-          const verify::HostTensor result = *some->result();
-          const std::size_t row_bytes = static_cast<std::size_t>(all.cols * size_bytes(all.dtype));
-          CHECK(std::memcmp(all.bytes.data() + first * row_bytes, result.bytes.data() + first * row_bytes, tokens * row_bytes) == 0);
-        }
-      }
-}
-
-// The widest tile, and all of its variants: 77 tokens are 12 times 6, 4 and 1; 9 are 6, 2 and 1.
-TEST_CASE("blocks_of_64_agree_with_float64_in_every_variant_of_the_tile") {
-  NEEDS_CPU();
-  for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate})
-    for (const DType dtype : {DType::kFp32, DType::kFp16, DType::kBf16})
-      for (const std::int64_t tokens : {9, 77}) {
-        INFO(name(op) << " " << name(dtype) << ", " << tokens << " tokens");
-        const Problem problem{.op = op, .dtype = dtype};
-        const auto operands = verify::make_operands(large_blocks(), problem, tokens, 5);
-        REQUIRE(operands.ok());
-        const auto kernel = runtime::load_cpu_kernel(*open_cpu(), large_blocks(), problem);
-        REQUIRE(kernel.ok());
-        const auto trial = verify::run_trial(*kernel, large_blocks(), problem, *operands);
-        REQUIRE(trial.ok());
-        for (const std::string& failure : trial->failures) FAIL_CHECK(failure);
-      }
-}
-
-// 128 or 256 tokens are one pass over the blocks; sums between passes are fp32 whatever the type of dW.
-TEST_CASE("update_over_several_passes_rounds_once") {
-  NEEDS_CPU();
-  for (const DType dtype : {DType::kFp32, DType::kBf16, DType::kFp16})
-    for (const bool accumulate : {false, true}) {
-      INFO(name(dtype) << " accumulate " << accumulate);
-      const Problem problem{.op = Op::kUpdate, .dtype = dtype, .out_dtype = dtype, .accumulate = accumulate};
-      const auto operands = verify::make_operands(mask(), problem, 1100, 5);
-      REQUIRE(operands.ok());
-      const auto kernel = runtime::load_cpu_kernel(*open_cpu(), mask(), problem);
-      REQUIRE(kernel.ok());
-      const auto trial = verify::run_trial(*kernel, mask(), problem, *operands);
-      REQUIRE(trial.ok());
-      for (const std::string& failure : trial->failures) FAIL_CHECK(failure);
-    }
-}
-
-TEST_CASE("a_program_brings_its_own_threads") {
-  NEEDS_CPU();
-  int calls = 0;
-  const auto reversed = [&](int tasks, const CpuTask& task) {
-    ++calls;
-    std::thread other([&] {
-      for (int i = tasks - 1; i > 0; --i) task(i);
-    });
-    if (tasks > 0) task(0);
-    other.join();
-  };
-  const std::string one = digest({.threads = 1, .parallel_for = {}, .instructions = {}}, Op::kFprop, 700);
-  CHECK(digest({.threads = 2, .parallel_for = reversed, .instructions = {}}, Op::kFprop, 700) == one);
-  CHECK(calls == 1);
-}
+using test::ragged_mask;
 
 // One case is one process under CTest, so the other LLVM is there first, and its symbols are everybody's.
 TEST_CASE("another_llvm_in_the_process_changes_nothing") {
@@ -183,10 +29,10 @@ TEST_CASE("another_llvm_in_the_process_changes_nothing") {
   NEEDS_CPU();
   const auto device = *open_cpu();
   const Problem problem{.op = Op::kBprop, .dtype = DType::kBf16};
-  const auto kernel = runtime::load_cpu_kernel(device, mask(), problem);
+  const auto kernel = runtime::load_cpu_kernel(device, ragged_mask(), problem);
   REQUIRE(kernel.ok());
-  const auto operands = verify::make_operands(mask(), problem, 33, 5);
-  const auto trial = verify::run_trial(*kernel, mask(), problem, *operands);
+  const auto operands = verify::make_operands(ragged_mask(), problem, 33, 5);
+  const auto trial = verify::run_trial(*kernel, ragged_mask(), problem, *operands);
   REQUIRE(trial.ok());
   CHECK(trial->failures.empty());
 }
@@ -195,8 +41,8 @@ TEST_CASE("a_child_of_fork_launches_what_its_parent_loaded") {
   NEEDS_CPU();
   const auto device = *open_cpu({.threads = 2, .parallel_for = {}, .instructions = {}});
   const Problem problem{.op = Op::kFprop, .dtype = DType::kFp32};
-  const auto kernel = runtime::load_cpu_kernel(device, mask(), problem);
-  const auto operands = verify::make_operands(mask(), problem, 700, 5);
+  const auto kernel = runtime::load_cpu_kernel(device, ragged_mask(), problem);
+  const auto operands = verify::make_operands(ragged_mask(), problem, 700, 5);
   const auto staged = verify::StagedOperands::stage(device, problem, *operands);
   REQUIRE(kernel->launch(staged->arguments()).ok());
   const std::string here = verify::output_digest(*staged->result());
@@ -225,10 +71,10 @@ TEST_CASE("the_engine_compiles_once_and_a_second_one_loads_the_object_from_disk"
   const Problem problem{.op = Op::kFprop, .dtype = DType::kFp32, .epilogue = "relu(acc)"};
   const auto origin_of = [&](Engine& engine, const std::shared_ptr<Device>& device) {
     CompileReport report;
-    const auto kernel = engine.kernel(mask(), problem, device, {}, &report);
+    const auto kernel = engine.kernel(ragged_mask(), problem, device, {}, &report);
     REQUIRE(kernel.status() == Status());
-    const auto operands = verify::make_operands(mask(), problem, 40, 5);
-    const auto trial = verify::run_trial(*kernel, mask(), problem, *operands);
+    const auto operands = verify::make_operands(ragged_mask(), problem, 40, 5);
+    const auto trial = verify::run_trial(*kernel, ragged_mask(), problem, *operands);
     REQUIRE(trial.ok());
     CHECK(trial->failures.empty());
     return report.origin;
@@ -249,7 +95,7 @@ TEST_CASE("the_engine_compiles_once_and_a_second_one_loads_the_object_from_disk"
 TEST_CASE("the_key_of_stored_code_names_the_compiler_and_all_that_the_code_depends_on") {
   NEEDS_CPU();
   const auto device = *open_cpu();
-  const auto prepared = runtime::prepare_native(mask(), {.op = Op::kFprop, .dtype = DType::kFp32}, *device, {});
+  const auto prepared = runtime::prepare_native(ragged_mask(), {.op = Op::kFprop, .dtype = DType::kFp32}, *device, {});
   REQUIRE(prepared.ok());
   const auto field = [&](std::string_view label) {
     const std::string* found = prepared->key.record.find(label);
@@ -269,12 +115,12 @@ TEST_CASE("a_process_loads_what_another_one_compiled") {
   options.cache_dir = folder.path().string();
   const pid_t compiles = fork();
   REQUIRE(compiles >= 0);
-  if (compiles == 0) _exit(Engine(options).kernel(mask(), {}, *open_cpu()).ok() ? 0 : 1);
+  if (compiles == 0) _exit(Engine(options).kernel(ragged_mask(), {}, *open_cpu()).ok() ? 0 : 1);
   int status = 0;
   REQUIRE(waitpid(compiles, &status, 0) == compiles);
   REQUIRE(status == 0);
   CompileReport report;
-  const auto kernel = Engine(options).kernel(mask(), {}, *open_cpu(), {}, &report);
+  const auto kernel = Engine(options).kernel(ragged_mask(), {}, *open_cpu(), {}, &report);
   CHECK(kernel.status() == Status());
   CHECK(report.origin == KernelOrigin::kDisk);
 }
@@ -370,9 +216,9 @@ TEST_CASE("code_for_another_processor_is_compiled_and_has_a_key_of_its_own") {
   const auto device = *open_cpu();
   const auto& cpu = dynamic_cast<const cpu::CpuDevice&>(*device);
   for (const Op op : {Op::kFprop, Op::kBprop, Op::kUpdate}) {
-    cpu::CpuPlan plan = *runtime::plan_for_cpu(*device, mask(), {.op = op, .dtype = DType::kBf16}, {});
+    cpu::CpuPlan plan = *runtime::plan_for_cpu(*device, ragged_mask(), {.op = op, .dtype = DType::kBf16}, {});
     const std::string here = plan.code_key();
-    plan = cpu::choose(mask(), {.op = op, .dtype = DType::kBf16}, {"sapphirerapids", "", cpu::Isa::kAvx512Bf16, 2 << 20});
+    plan = cpu::choose(ragged_mask(), {.op = op, .dtype = DType::kBf16}, {"sapphirerapids", "", cpu::Isa::kAvx512Bf16, 2 << 20});
     CHECK(plan.code_key() != here);
     const auto made = cpu.compile(plan, kBsgenCpuAssembly);
     REQUIRE(made.status() == Status());

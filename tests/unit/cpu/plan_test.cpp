@@ -144,8 +144,8 @@ TEST_CASE("few_tokens_have_a_run_of_columns_for_every_thread_where_one_token_is_
     const CpuPlan plan = choose(layout, {.op = Op::kFprop, .dtype = DType::kFp32}, kMachine);
     return order_by_storage(plan, layout, make_lists(plan, layout), threads).parts.size();
   };
-  CHECK(parts(8, 4, 0) == 0);  // no blocks
-  CHECK(parts(8, 4) == 2);  // 2 x 64 blocks: 131,072 multiply-adds
+  CHECK(parts(6, 4, 0) == 0);  // no blocks
+  CHECK(parts(6, 4) == 2);  // 2 x 36 blocks: 288 kB
   CHECK(parts(40, 1) == 2);
   CHECK(parts(40, 2) == 2);
   CHECK(parts(40, 3) == 4);
@@ -158,6 +158,7 @@ TEST_CASE("few_tokens_are_those_whose_sums_are_small_beside_a_block_and_l2") {
   };
   CHECK(few(Op::kFprop, Activations::kRow, {8, 8}, 16) == 1);
   CHECK(few(Op::kFprop, Activations::kRow, {64, 16}, 30) == 8);
+  CHECK(few(Op::kFprop, Activations::kRow, {128, 16}, 30) == 8);
   CHECK(few(Op::kFprop, Activations::kCol, {64, 16}, 30) == 0);
   CHECK(few(Op::kBprop, Activations::kRow, {64, 16}, 30) == 0);
   CHECK(few(Op::kUpdate, Activations::kRow, {64, 16}, 30) == 0);
